@@ -1,0 +1,54 @@
+"""Two clocks, two types: monotonic seconds for every age and duration, aware UTC for calendars and display."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from controller.units import MonoSeconds
+
+
+class Clock(Protocol):
+    """What the shell knows of time. The core knows none: it gets `now_s` as an argument."""
+
+    def monotonic(self) -> MonoSeconds:
+        """Return seconds that never step."""
+        ...
+
+    def wall(self) -> datetime:
+        """Return the aware UTC time, which may step."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def monotonic(self) -> MonoSeconds:
+        return MonoSeconds(time.monotonic())
+
+    def wall(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class SimClock:
+    """A clock that is moved by hand: both faces advance together unless `step_wall` is called."""
+
+    def __init__(self, start: datetime, monotonic_s: float = 1000.0) -> None:
+        self._wall = start.astimezone(UTC)
+        self._mono_s = monotonic_s
+
+    def monotonic(self) -> MonoSeconds:
+        return MonoSeconds(self._mono_s)
+
+    def wall(self) -> datetime:
+        return self._wall
+
+    def advance(self, seconds: float) -> None:
+        """Move both clocks forward by `seconds` (never backward)."""
+        if seconds < 0:
+            raise ValueError("a monotonic clock does not go back")
+        self._mono_s += seconds
+        self._wall += timedelta(seconds=seconds)
+
+    def step_wall(self, seconds: float) -> None:
+        """Step the wall clock alone, as NTP does."""
+        self._wall += timedelta(seconds=seconds)

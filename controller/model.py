@@ -1,0 +1,396 @@
+"""The vocabulary of the house: what flows between the stages. Imports nothing of the project but units.
+
+Signs are in names: `grid_import_w` is negative while power is fed in. Currents of phases carry the sign of
+their power. A command is not a number: zero amperes cannot be written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any, Protocol
+
+from controller.units import MAX_CURRENT_A, MIN_CURRENT_A, NOMINAL_VOLTAGE_V
+
+PerPhase = tuple[float, float, float]
+"""One value each for L1, L2, L3 of the grid."""
+
+
+class Quality(IntEnum):
+    """How far a value may be trusted; ordered, so that "not better than" is a comparison."""
+
+    INVALID = 0
+    STALE = 1
+    AGING = 2
+    FRESH = 3
+
+
+# -- what meters say ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GridReading:
+    """One reading of the meter at the grid connection; every number is finite and passed its range check.
+
+    `taken_s` is monotonic, when the answer arrived. `fingerprint` is the raw live block: it stands still
+    only when the device does.
+    """
+
+    taken_s: float
+    grid_import_w: float
+    phase_import_w: PerPhase | None = None
+    phase_current_a: PerPhase | None = None
+    voltage_v: PerPhase | None = None
+    frequency_hz: float | None = None
+    import_wh: float | None = None
+    export_wh: float | None = None
+    fingerprint: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class PvReading:
+    """One reading of the sun: AC power of the inverters, never negative."""
+
+    taken_s: float
+    pv_yield_w: float
+    yield_wh: float | None = None
+    fingerprint: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryReading:
+    """One reading of a house battery: positive while it charges."""
+
+    taken_s: float
+    battery_charge_w: float
+    soc_pct: float | None = None
+    fingerprint: bytes = b""
+
+
+Reading = GridReading | PvReading | BatteryReading
+
+
+class Meter(Protocol):
+    """A source of readings for one role. Owns its deadline; raises only `MeterError`."""
+
+    async def read(self) -> Reading:
+        """Read once. Raises MeterUnreachable, MeterRefused or MeterImplausible."""
+        ...
+
+    async def close(self) -> None:
+        """Release the line."""
+        ...
+
+
+# -- what the charger says ---------------------------------------------------------------------------------
+
+
+class CarState(StrEnum):
+    """The charger's `car` key, by meaning."""
+
+    UNKNOWN = "unknown"
+    IDLE = "idle"
+    CHARGING = "charging"
+    WAITING = "waiting"
+    COMPLETE = "complete"
+    ERROR = "error"
+    INITIALIZING = "initializing"
+
+
+class Force(IntEnum):
+    """The charger's `frc` key."""
+
+    NEUTRAL = 0
+    OFF = 1
+    ON = 2
+
+
+class PhaseMode(IntEnum):
+    """The charger's `psm` key."""
+
+    AUTO = 0
+    ONE = 1
+    THREE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ChargerStatus:
+    """What the charger reported, key by key; None where a key is missing or unusable.
+
+    `data_s` is the monotonic time the *data* is from, `received_s` when the answer arrived.
+    `hardware_limit_a` is the lowest of installation maximum, cable, adapter, temperature and variant.
+    `current_a` and `power_w` are measured at the charger (`nrg`). `energy_wh` is the lifetime counter (`eto`).
+    """
+
+    data_s: float
+    received_s: float
+    car: CarState = CarState.UNKNOWN
+    requested_a: int | None = None
+    offered_a: int | None = None
+    force: Force | None = None
+    phase_mode: PhaseMode | None = None
+    allowed: bool | None = None
+    power_w: float | None = None
+    current_a: PerPhase | None = None
+    voltage_v: PerPhase | None = None
+    hardware_limit_a: int | None = None
+    can_switch_phases: bool = True
+    energy_wh: float | None = None
+    session_wh: float | None = None
+    model_status: int | None = None
+    error: int | None = None
+    uptime_ms: int | None = None
+    reboot_count: int | None = None
+    access_control: int | None = None
+    transaction: int | None = None
+    logic_mode: int | None = None
+    use_pv_surplus: bool | None = None
+    pause_allowed: bool | None = None
+    firmware: str | None = None
+    model: str | None = None
+    serial: str | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a car hangs on the cable."""
+        return self.car in (CarState.CHARGING, CarState.WAITING, CarState.COMPLETE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The keys of one write; None means "not in this request". An empty write cannot be built.
+
+    The only keys this project ever sends: `amp`, `frc`, `psm`.
+    """
+
+    current_a: int | None = None
+    force: Force | None = None
+    phase_mode: PhaseMode | None = None
+
+    def __post_init__(self) -> None:
+        if self.current_a is None and self.force is None and self.phase_mode is None:
+            raise ValueError("a write carries at least one key")
+        if self.current_a is not None:
+            _check_current(self.current_a)
+        if self.phase_mode is PhaseMode.AUTO:
+            raise ValueError("phase mode auto hands control to the charger; it is never written")
+
+    def keys(self) -> dict[str, int]:
+        """Return the go-e keys and values, `amp` first."""
+        pairs = (("amp", self.current_a), ("frc", self.force), ("psm", self.phase_mode))
+        return {key: int(value) for key, value in pairs if value is not None}
+
+
+class OutcomeKind(StrEnum):
+    """What is known right after a write left. Only a later read can say that it was applied."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOutcome:
+    """The answer to one write; `detail` is safe to log and to show."""
+
+    kind: OutcomeKind
+    detail: str = ""
+
+
+class Charger(Protocol):
+    """A go-e box behind one transport or two. Owns its deadlines; `read` raises only `ChargerError`."""
+
+    async def read(self) -> ChargerStatus:
+        """Read once. Raises ChargerUnreachable, ChargerOffline, ChargerRefused or AuthRejected."""
+        ...
+
+    async def write(self, settings: Settings) -> WriteOutcome:
+        """Send one request, never twice; never raises for what the network does."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+# -- commands ----------------------------------------------------------------------------------------------
+
+
+def _check_current(current_a: int) -> None:
+    if type(current_a) is not int or not MIN_CURRENT_A <= current_a <= MAX_CURRENT_A:
+        raise ValueError(f"current must be a whole number of {MIN_CURRENT_A} to {MAX_CURRENT_A} A, got {current_a!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """Offer nothing."""
+
+    def __str__(self) -> str:
+        return "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Offer `current_a` on `phases` phases."""
+
+    current_a: int
+    phases: int
+
+    def __post_init__(self) -> None:
+        _check_current(self.current_a)
+        if type(self.phases) is not int or self.phases not in (1, 3):
+            raise ValueError(f"phases must be 1 or 3, got {self.phases!r}")
+
+    def power_w(self, voltage_v: float = NOMINAL_VOLTAGE_V) -> float:
+        """Return what a car that takes all of it draws."""
+        return self.current_a * self.phases * voltage_v
+
+    def __str__(self) -> str:
+        return f"{self.current_a} A x{self.phases}"
+
+
+Command = Off | Charge
+
+
+def amps(command: Command | None) -> int:
+    """Return the offered current of a command in A, 0 for off or unknown."""
+    return command.current_a if isinstance(command, Charge) else 0
+
+
+# -- what the strategy sees and says -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What things cost now. `import` and `export` in ct/kWh, the switching prices in ct each."""
+
+    import_ct_per_kwh: float = 32.0
+    export_ct_per_kwh: float = 8.0
+    write_ct: float = 0.02
+    start_ct: float = 1.0
+    phase_change_ct: float = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Admissible:
+    """What the stages behind the strategy would let pass now; the strategy masks its choice with it.
+
+    Times are seconds until the move is possible, 0 if it is now.
+    """
+
+    start_in_s: float = 0.0
+    stop_in_s: float = 0.0
+    phase_change_in_s: float = 0.0
+    min_current_a: int = MIN_CURRENT_A
+    max_current_a: int = 16
+    phase_options: tuple[int, ...] = (1, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSnapshot:
+    """Everything one decision may use, frozen. "No data" is a value in here, never an early return.
+
+    `base_import_w` is the grid import that would flow without the car (negative: surplus), meaned over
+    the time since the last decision; None when it cannot be known. `in_force` is what the charger offers
+    now as far as we know; `phases_set` the phase setting it keeps while off.
+    """
+
+    now_s: float
+    interval_s: float
+    grid_quality: Quality
+    charger_quality: Quality
+    grid_age_s: float = 0.0
+    charger_age_s: float = 0.0
+    grid_import_w: float | None = None
+    base_import_w: float | None = None
+    pv_yield_w: float | None = None
+    battery_charge_w: float | None = None
+    battery_soc_pct: float | None = None
+    phase_import_a: PerPhase | None = None
+    charger: ChargerStatus | None = None
+    car_connected: bool = False
+    car_power_w: float = 0.0
+    voltage_v: float = NOMINAL_VOLTAGE_V
+    in_force: Command = field(default_factory=Off)
+    phases_set: int = 3
+    prices: Prices = field(default_factory=Prices)
+    admissible: Admissible = field(default_factory=Admissible)
+
+    @property
+    def surplus_w(self) -> float | None:
+        """Return the power the car could take without import, negative when the house imports by itself."""
+        return None if self.base_import_w is None else -self.base_import_w
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a strategy would like, and why. `facts` are numbers for `explain` (suffix with the unit)."""
+
+    target: Command
+    reason: str
+    facts: Mapping[str, float | str] = field(default_factory=dict)
+
+
+Memory = Any
+"""A strategy's own state: an immutable value that goes in and comes out of `decide`."""
+
+
+class Strategy(Protocol):
+    """One pure method: no I/O, no clock, no randomness, never raises. See docs/strategies.md."""
+
+    def initial(self) -> Memory:
+        """Return the memory of a strategy that has seen nothing."""
+        ...
+
+    def decide(self, snap: SiteSnapshot, memory: Memory) -> tuple[Wish, Memory]:
+        """Return what would be best now, and the memory for the next call."""
+        ...
+
+
+# -- what the safety stages say ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """The most that is safe: never above `raise_to_a` when raising, at once down to `reduce_to_a`.
+
+    0 means off. `source` names the rule that binds.
+    """
+
+    raise_to_a: int
+    reduce_to_a: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is sent. `until_s` is the monotonic time the reason lapses by itself, if known."""
+
+    reason: str
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One write: the command it stands for, its keys, and whether it is a safety reduction."""
+
+    command: Command
+    settings: Settings
+    safety: bool
+    reason: str
+
+
+Action = Send | Hold
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One tick's result with everything needed to explain it."""
+
+    now_s: float
+    wish: Wish
+    ceiling: Ceiling
+    action: Action
+    in_force: Command
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,34 @@
+"""Units in the type where a mix-up would hurt, and the door that keeps NaN out.
+
+Inside the project everything is W, Wh, A, V, s and ct; kWh and minutes exist in config and on screens only.
+"""
+
+import math
+from typing import NewType
+
+Amps = NewType("Amps", int)
+MonoSeconds = NewType("MonoSeconds", float)
+
+NOMINAL_VOLTAGE_V = 230.0
+"""Phase to neutral, IEC 60038."""
+
+MIN_CURRENT_A = 6
+"""Least current a control pilot can signal (10 % duty cycle, IEC 61851-1); the go-e refuses less."""
+
+MAX_CURRENT_A = 32
+"""Most the go-e family offers."""
+
+
+def finite(value: float, name: str) -> float:
+    """Return `value` if it is a finite real number, else raise ValueError naming it.
+
+    The usual clamp `max(6, min(16, nan))` is 16: a NaN that gets past the door becomes full current.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{name} is not a finite number: {value!r}")
+    return float(value)
+
+
+def ct_for(power_w: float, duration_s: float, price_ct_per_kwh: float) -> float:
+    """Return what `power_w` over `duration_s` costs, in ct."""
+    return power_w * duration_s * price_ct_per_kwh / 3.6e6

@@ -1,0 +1,1 @@
+"""Charging strategies: each a class with one pure method; the engine they share is work_function."""
