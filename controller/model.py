@@ -120,7 +120,7 @@ class ChargerStatus:
 
     `data_s` is the monotonic time the *data* is from, `received_s` when the answer arrived.
     `hardware_limit_a` is the lowest of installation maximum, cable, adapter, temperature and variant.
-    `current_a` and `power_w` are measured at the charger (`nrg`). `energy_wh` is the lifetime counter (`eto`).
+    `current_a` and `power_w` are measured at the charger (`nrg`); `energy_wh` is the lifetime counter `eto`.
     """
 
     data_s: float
@@ -219,7 +219,7 @@ class Charger(Protocol):
 
 def _check_current(current_a: int) -> None:
     if type(current_a) is not int or not MIN_CURRENT_A <= current_a <= MAX_CURRENT_A:
-        raise ValueError(f"current must be a whole number of {MIN_CURRENT_A} to {MAX_CURRENT_A} A, got {current_a!r}")
+        raise ValueError(f"current must be whole, {MIN_CURRENT_A} to {MAX_CURRENT_A} A, got {current_a!r}")
 
 
 @dataclass(frozen=True, slots=True)
