@@ -1,4 +1,4 @@
-"""Two clocks, two types: monotonic seconds for every age and duration, aware UTC for calendars and display."""
+"""Two clocks: monotonic seconds for every age and duration, aware UTC for calendars and display."""
 
 import time
 from datetime import UTC, datetime, timedelta

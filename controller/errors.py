@@ -10,7 +10,7 @@ class AmpilotError(Exception):
 
 
 class ConfigError(AmpilotError):
-    """The operator must act: the message names file, key, what was found and what is accepted. Exit code 78."""
+    """The operator must act: the message names file, key, what was found, what is accepted. Exit code 78."""
 
 
 class MeterError(AmpilotError):
