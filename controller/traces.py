@@ -1,0 +1,131 @@
+"""Recorded days: CSV with `time,pv_w,load_w` (gz allowed), cut into UTC days, gaps holding the last value."""
+
+import csv
+import gzip
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from controller.errors import ConfigError
+
+DAY_S = 86_400
+MIN_DAY_S = 20 * 3600
+"""Shorter days are left out: a score needs the night before and after the sun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One UTC day of a house without a car, from 00:00; a value holds for `step_s` from its slot on.
+
+    `pv_w` is never negative; `load_w` is the house without PV and without car.
+    """
+
+    trace: str
+    date: str
+    step_s: int
+    pv_w: list[float]
+    load_w: list[float]
+
+    @property
+    def duration_s(self) -> int:
+        """Return the length of the day in seconds."""
+        return len(self.pv_w) * self.step_s
+
+
+@dataclass(slots=True)
+class _Column:
+    """Samples of one quantity in one day, by second of the day."""
+
+    values: dict[int, float] = field(default_factory=dict)
+
+    def filled(self, slots: range, initial: float) -> list[float]:
+        held, out = initial, []
+        for slot in slots:
+            held = self.values.get(slot, held)
+            out.append(held)
+        return out
+
+
+def read_days(path: Path) -> list[Day]:
+    """Read a trace and return its days of at least 20 h, in order.
+
+    Raises ConfigError with file, line and remedy if the file is missing or not such a CSV.
+    """
+    days: dict[str, tuple[_Column, _Column, list[int]]] = {}
+    for line, day, second, pv_w, load_w in _rows(path):
+        pv, load, seconds = days.setdefault(day, (_Column(), _Column(), []))
+        if seconds and second <= seconds[-1]:
+            raise ConfigError(f"{path}, line {line}: time does not increase. Remedy: sort the file by time.")
+        seconds.append(second)
+        if pv_w is not None:
+            pv.values[second] = max(pv_w, 0.0)
+        if load_w is not None:
+            load.values[second] = load_w
+    result = []
+    held_pv_w = held_load_w = 0.0  # a gap over midnight holds the last value of the day before
+    for date, (pv, load, seconds) in days.items():
+        step_s = _step(seconds)
+        slots = range(seconds[0] % step_s, seconds[-1] + 1, step_s)
+        day = Day(path.name, date, step_s, pv.filled(slots, held_pv_w), load.filled(slots, held_load_w))
+        held_pv_w, held_load_w = day.pv_w[-1], day.load_w[-1]
+        if seconds[-1] + step_s - seconds[0] >= MIN_DAY_S:
+            result.append(day)
+    return result
+
+
+def _step(seconds: list[int]) -> int:
+    """Return the most common distance between samples, in s."""
+    gaps = [b - a for a, b in zip(seconds, seconds[1:], strict=False)]
+    return max(set(gaps), key=gaps.count) if gaps else DAY_S
+
+
+def _rows(path: Path) -> Iterator[tuple[int, str, int, float | None, float | None]]:
+    """Yield line number, date, second of the UTC day, pv_w and load_w (None for a gap)."""
+    try:
+        with _open(path) as file:
+            reader = csv.DictReader(file)
+            missing = {"time", "pv_w", "load_w"} - set(reader.fieldnames or ())
+            if missing:
+                raise ConfigError(
+                    f"{path}: column {', '.join(sorted(missing))} is missing, "
+                    "a trace has the columns time,pv_w,load_w. Remedy: add a header line with these names."
+                )
+            for number, row in enumerate(reader, start=2):
+                yield number, *_row(path, number, row)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path}: cannot be read as a CSV trace ({error}). Remedy: check the path.") from error
+
+
+def _open(path: Path) -> io.TextIOBase:
+    if path.suffix == ".gz":
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def _row(path: Path, number: int, row: dict[str, str]) -> tuple[str, int, float | None, float | None]:
+    stamp = row["time"] or ""
+    try:
+        if len(stamp) == 20 and stamp.endswith("Z"):  # the usual form, ten times faster than fromisoformat
+            second = int(stamp[11:13]) * 3600 + int(stamp[14:16]) * 60 + int(stamp[17:19])
+            day = stamp[:10]
+        else:
+            moment = datetime.fromisoformat(stamp)
+            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            day, second = moment.date().isoformat(), moment.hour * 3600 + moment.minute * 60 + moment.second
+        return day, second, _number(row["pv_w"]), _number(row["load_w"])
+    except ValueError as error:
+        raise ConfigError(
+            f"{path}, line {number}: {error}. Accepted: an ISO time and two numbers in W, empty for a gap."
+        ) from error
+
+
+def _number(text: str | None) -> float | None:
+    if not text:
+        return None
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"found {text!r}, a power must be finite")
+    return value
