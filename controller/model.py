@@ -353,14 +353,21 @@ class Strategy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most that is safe: never above `raise_to_a` when raising, at once down to `reduce_to_a`.
+    """The most that is safe: a raise ends at most at `raise_one_a` or `raise_three_a` (by the phases it
+    would use), and what is offered now goes down to `reduce_to_a` at once. 0 means off.
 
-    0 means off. `source` names the rule that binds.
+    `source` names the rule that binds a raise, `reduce_source` the one that demands a reduction.
     """
 
-    raise_to_a: int
+    raise_one_a: int
+    raise_three_a: int
     reduce_to_a: int
     source: str
+    reduce_source: str = ""
+
+    def raise_to_a(self, phases: int) -> int:
+        """Return the most a raise on this many phases may end at."""
+        return self.raise_three_a if phases == 3 else self.raise_one_a
 
 
 @dataclass(frozen=True, slots=True)

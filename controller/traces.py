@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from controller.errors import ConfigError
@@ -78,7 +79,7 @@ def read_days(path: Path) -> list[Day]:
 
 def _step(seconds: list[int]) -> int:
     """Return the most common distance between samples, in s."""
-    gaps = [b - a for a, b in zip(seconds, seconds[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(seconds)]
     return max(set(gaps), key=gaps.count) if gaps else DAY_S
 
 
@@ -96,7 +97,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, int, float | None, float | Non
             for number, row in enumerate(reader, start=2):
                 yield number, *_row(path, number, row)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: cannot be read as a CSV trace ({error}). Remedy: check the path.") from error
+        raise ConfigError(f"{path}: not a readable CSV trace ({error}). Remedy: check the path.") from error
 
 
 def _open(path: Path) -> io.TextIOBase:

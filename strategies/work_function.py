@@ -222,9 +222,7 @@ def _relaxed(raw: Sequence[float], metric: Metric) -> list[float]:
     return capped
 
 
-def _allowed(
-    points: Sequence[SetPoint], here: int, admissible: Admissible, *, never_off: bool
-) -> list[bool]:
+def _allowed(points: Sequence[SetPoint], here: int, admissible: Admissible, *, never_off: bool) -> list[bool]:
     """Return which set-points may be chosen now: what the stages behind would let pass.
 
     Off keeps the phase setting it finds, so the other "off" is never chosen; its cost still counts, as the

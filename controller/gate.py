@@ -1,0 +1,352 @@
+"""Is it worth a write now, and is one allowed? Owns what protects hardware, cloud and people's nerves.
+
+Theory of operation. The gate takes the wish, the ceiling and the link, and lets through one write or none.
+Authority, highest first:
+
+1. a safety reduction the envelope demands: past every timer and budget, but 5 s after the last write;
+2. the user's own app or button: while yielded nothing else is sent;
+3. the strategy's wish, clipped to the ceiling and delayed by what protects the hardware: minimum on and off
+   time, distance and number of phase changes, one open write at a time;
+4. the write budget: writes for comfort leave a reserve that only safety may use. It is a sliding window, so
+   the promise "never more than nine in any 15 minutes" holds to the letter.
+
+A raise needs fresh meter, fresh charger, and no write still open. Lowering needs none of that.
+"""
+
+from dataclasses import dataclass, replace
+from math import exp
+
+from controller.limits import Limits
+from controller.model import (
+    Action,
+    Admissible,
+    Ceiling,
+    Charge,
+    Command,
+    Force,
+    Hold,
+    Off,
+    PhaseMode,
+    Quality,
+    Send,
+    Settings,
+    SiteSnapshot,
+    Wish,
+    amps,
+)
+from controller.phases import PhaseHistory, Switching, change_in_s, options, switching
+from controller.reconcile import Link
+from controller.units import MIN_CURRENT_A
+
+UNANSWERED_S = 120.0
+"""A car that takes nothing of an offer for this long does not want it now: no raises, no chasing the sun."""
+
+UNANSWERED_OFF_FACTOR = 6
+"""How much longer such a car is left in peace after a stop: a full car shall not cost writes all day."""
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """What the gate remembers: times of moves and writes, all monotonic seconds."""
+
+    on_since_s: float | None = None
+    off_since_s: float | None = None
+    own_start: bool = False
+    unanswered: bool = False
+    phase: PhaseHistory = PhaseHistory()  # noqa: RUF009 - frozen
+    comfort_writes_s: tuple[float, ...] = ()
+    safety_writes_s: tuple[float, ...] = ()
+
+
+def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateState:
+    """Return the gate's memory after what happened at the charger: starts and stops not ours, unplugs."""
+    if not link.connected:
+        if before.connected:
+            return replace(
+                state,
+                on_since_s=None,
+                off_since_s=None,
+                own_start=False,
+                unanswered=False,
+                phase=PhaseHistory(),
+            )
+        return state
+    charging = isinstance(link.in_force, Charge)
+    if charging and state.on_since_s is None:
+        return replace(state, on_since_s=now_s, off_since_s=None, own_start=False)
+    if not charging and state.on_since_s is not None:
+        return replace(state, on_since_s=None, off_since_s=now_s, own_start=False)
+    unanswered = _unanswered(link, now_s)
+    if charging and unanswered != state.unanswered:
+        return replace(state, unanswered=unanswered)
+    return state
+
+
+def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> Admissible:
+    """Return what would be let through now, for the strategy to mask its choice with."""
+    now_s = snap.now_s
+    under_way = switching(link, now_s, limits) is not Switching.STABLE
+    hardware_a = snap.charger.hardware_limit_a if snap.charger else None
+    max_a = limits.max_current_a if hardware_a is None else min(limits.max_current_a, hardware_a)
+    phase_in_s = change_in_s(state.phase, now_s, limits)
+    if under_way:
+        phase_in_s = max(phase_in_s, 1.0)
+    return Admissible(
+        start_in_s=_start_in_s(state, now_s, limits),
+        stop_in_s=_stop_in_s(state, link, now_s, limits),
+        phase_change_in_s=phase_in_s,
+        min_current_a=limits.min_current_a,
+        max_current_a=max(max_a, limits.min_current_a),
+        phase_options=options(snap.charger, link.phases_set, limits),
+    )
+
+
+def budget_left(state: GateState, now_s: float, limits: Limits) -> int:
+    """Return how many writes for comfort are left, by window and by day."""
+    window = sum(1 for at in state.comfort_writes_s if now_s - at < limits.window_s)
+    day = sum(1 for at in state.comfort_writes_s if now_s - at < DAY_S)
+    return max(min(limits.comfort_writes_per_window - window, limits.writes_per_day - day), 0)
+
+
+def write_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limits) -> float:
+    """Return the price of a write: it rises exponentially as the window and the day are used up."""
+    writes = state.comfort_writes_s
+    window = sum(1 for at in writes[-limits.comfort_writes_per_window :] if now_s - at < limits.window_s)
+    used = max(
+        window / max(limits.comfort_writes_per_window, 1),
+        2 * len(writes) / max(limits.writes_per_day, 1) - 1,
+    )
+    return base_ct * exp(limits.write_price_slope * max(used, 0.0))
+
+
+def admit(
+    state: GateState, link: Link, snap: SiteSnapshot, wish: Wish, top: Ceiling, limits: Limits
+) -> Action:
+    """Return the one write of this tick, or why there is none."""
+    now_s = snap.now_s
+    present = link.in_force
+    gap_s = None if link.last_write_s is None else link.last_write_s + limits.write_gap_s
+    if link.connected and isinstance(present, Charge) and top.reduce_to_a < present.current_a:
+        if gap_s is not None and now_s < gap_s:
+            return Hold(
+                f"{top.reduce_source}; the last write is less than {limits.write_gap_s:.0f} s old", gap_s
+            )
+        return _reduction(link, present, wish, top)
+    if not link.known:
+        return Hold("the charger has not been read yet")
+    if link.yielded:
+        return Hold(
+            "somebody changed the charger by app or button; it stays theirs until the car is unplugged"
+        )
+    if gap_s is not None and now_s < gap_s:
+        return Hold("the last write is too recent", gap_s)
+    if not link.connected:
+        return _park(state, link, snap, limits)
+    return _comfort(state, link, snap, wish, top, limits)
+
+
+def _reduction(link: Link, present: Charge, wish: Wish, top: Ceiling) -> Send:
+    """Return the safety reduction; a wish that is lower still saves a second write."""
+    to_a = min(top.reduce_to_a, amps(wish.target))
+    command: Command = Charge(to_a, present.phases) if to_a >= MIN_CURRENT_A else Off()
+    return Send(command, settings_for(command, link), True, top.reduce_source)
+
+
+def _open(link: Link, target: Command, now_s: float) -> Hold | None:
+    """Return why the open write of this very command is not sent again now, None if it is due."""
+    pending = link.pending
+    if pending is None or pending.command != target:
+        return None
+    if pending.refused:
+        return Hold("the charger refused this; it is not tried again until the wish changes")
+    due_s = pending.retry_s()
+    if due_s is None:
+        return Hold("this did not arrive after four tries; given up until the wish changes")
+    return Hold("waiting to see the last write at the charger", due_s) if now_s < due_s else None
+
+
+def _comfort(
+    state: GateState, link: Link, snap: SiteSnapshot, wish: Wish, top: Ceiling, limits: Limits
+) -> Action:
+    """Return the strategy's move, clipped and checked, or what stands against it."""
+    present, now_s = link.in_force, snap.now_s
+    target, clipped = _clip(present, wish, top, limits)
+    again = link.pending is not None and link.pending.command == target
+    if target == present and not again:
+        return Hold(f"limited by {top.source}" if clipped else wish.reason)
+    why_not = (
+        _open(link, target, now_s)
+        or _against_stop(state, link, target, now_s, limits)
+        or _against_phases(state, link, snap, target, limits)
+        or _against_raise(state, link, snap, present, target, limits)
+    )
+    if why_not is not None:
+        return why_not
+    if budget_left(state, now_s, limits) == 0:
+        return Hold(
+            "the write budget is spent; what is kept in reserve is for safety", _budget_s(state, limits)
+        )
+    reason = f"{wish.reason}, limited by {top.source}" if clipped else wish.reason
+    return Send(target, settings_for(target, link), False, reason)
+
+
+def _clip(present: Command, wish: Wish, top: Ceiling, limits: Limits) -> tuple[Command, bool]:
+    """Return the wish under the ceiling: what cannot be raised to stays where it is or lower."""
+    target = wish.target
+    if isinstance(target, Off):
+        return target, False
+    same_phases = isinstance(present, Charge) and present.phases == target.phases
+    if same_phases and target.current_a <= amps(present):
+        return target, False
+    most_a = top.raise_to_a(target.phases)
+    if same_phases:
+        most_a = max(most_a, amps(present))
+    if target.current_a <= most_a:
+        return target, False
+    if most_a < limits.min_current_a:
+        return present, True
+    return Charge(most_a, target.phases), True
+
+
+def _against_stop(state: GateState, link: Link, target: Command, now_s: float, limits: Limits) -> Hold | None:
+    if isinstance(target, Charge) or isinstance(link.in_force, Off):
+        return None
+    left_s = _stop_in_s(state, link, now_s, limits)
+    return Hold(f"minimum on time, {left_s:.0f} s left", now_s + left_s) if left_s > 0 else None
+
+
+def _against_phases(
+    state: GateState, link: Link, snap: SiteSnapshot, target: Command, limits: Limits
+) -> Hold | None:
+    now_s = snap.now_s
+    if isinstance(target, Off):
+        return None
+    if switching(link, now_s, limits) is not Switching.STABLE:
+        return Hold("a phase change is under way; only a stop may pass")
+    if target.phases == link.phases_set:
+        return None
+    if target.phases not in options(snap.charger, link.phases_set, limits):
+        return Hold("this charger or config does not switch phases")
+    left_s = change_in_s(state.phase, now_s, limits)
+    if left_s == float("inf"):
+        return Hold(f"{limits.phase_changes_per_plugin} phase changes are enough for one plug-in")
+    if left_s > 0:
+        return Hold(f"the last phase change is too recent, {left_s:.0f} s left", now_s + left_s)
+    return None
+
+
+def _against_raise(
+    state: GateState, link: Link, snap: SiteSnapshot, present: Command, target: Command, limits: Limits
+) -> Hold | None:
+    if isinstance(target, Off) or not raises(present, target):
+        return None
+    if snap.grid_quality is not Quality.FRESH or snap.charger_quality is not Quality.FRESH:
+        return Hold("nothing is raised on data that is not fresh")
+    if link.pending is not None and link.pending.command != target:
+        return Hold("nothing is raised while a write is open", link.pending.retry_s())
+    if link.pending is not None:
+        return None  # the second try of a start has waited its time already
+    if isinstance(present, Off):
+        left_s = _start_in_s(state, snap.now_s, limits)
+        return Hold(f"minimum off time, {left_s:.0f} s left", snap.now_s + left_s) if left_s > 0 else None
+    if state.unanswered:
+        return Hold("the car takes nothing of what is offered; nothing is raised until it does")
+    return None
+
+
+def raises(present: Command, target: Command) -> bool:
+    """Return whether a phase could carry more after the move than before."""
+    if isinstance(target, Off):
+        return False
+    if isinstance(present, Off):
+        return True
+    return target.current_a > present.current_a or target.phases > present.phases
+
+
+def settings_for(command: Command, link: Link) -> Settings:
+    """Return the keys of a command: a stop is `frc` alone, a start always carries its `amp`."""
+    if isinstance(command, Off):
+        return Settings(force=Force.OFF)
+    knobs = link.knobs
+    mode = PhaseMode.THREE if command.phases == 3 else PhaseMode.ONE
+    starting = knobs.force is not Force.ON or (
+        link.pending is not None and link.pending.settings.force is not None
+    )
+    other_phases = knobs.phase_mode is not None and knobs.phase_mode is not mode
+    if link.pending is not None and link.pending.settings.phase_mode not in (None, mode):
+        other_phases = True
+    return Settings(
+        current_a=command.current_a,
+        force=Force.ON if starting else None,
+        phase_mode=mode if other_phases else None,
+    )
+
+
+def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState:
+    """Return the memory after a write left; `link` is the one before it."""
+    if action.safety:
+        safety = (*[at for at in state.safety_writes_s if now_s - at < DAY_S], now_s)
+        state = replace(state, safety_writes_s=safety)
+    else:
+        comfort = (*[at for at in state.comfort_writes_s if now_s - at < DAY_S], now_s)
+        state = replace(state, comfort_writes_s=comfort)
+    again = link.pending is not None and link.pending.settings == action.settings
+    if again or not link.connected:
+        return state
+    if isinstance(action.command, Charge) and action.command.phases != link.phases_set:
+        state = replace(state, phase=PhaseHistory(now_s, state.phase.changes + 1))
+    if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
+        return replace(state, on_since_s=now_s, off_since_s=None, own_start=True, unanswered=False)
+    if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
+        return replace(state, on_since_s=None, off_since_s=now_s)
+    return state
+
+
+def _park(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> Action:
+    """Leave an idle charger at the least current on one phase: the next car may start by itself there."""
+    if snap.charger is None or snap.charger_quality is not Quality.FRESH or link.connected:
+        return Hold("no car is connected")
+    wanted = _parking(link, can_switch=len(options(snap.charger, link.phases_set, limits)) == 2)
+    if wanted is None:
+        return Hold("no car is connected")
+    due_s = link.pending.retry_s() if link.pending is not None else 0.0
+    if due_s is None or snap.now_s < due_s:
+        return Hold("no car is connected; waiting to see the charger parked", due_s)
+    if budget_left(state, snap.now_s, limits) == 0:
+        return Hold("no car is connected; the write budget is spent")
+    return Send(Off(), wanted, False, "no car: parked at the least current on one phase")
+
+
+def _parking(link: Link, *, can_switch: bool) -> Settings | None:
+    """Return the keys that park an idle charger, None if it stands so as far as it reports."""
+    current_a = MIN_CURRENT_A if link.knobs.current_a not in (None, MIN_CURRENT_A) else None
+    phase_mode = PhaseMode.ONE if can_switch and link.knobs.phase_mode not in (None, PhaseMode.ONE) else None
+    if current_a is None and phase_mode is None:
+        return None
+    return Settings(current_a=current_a, phase_mode=phase_mode)
+
+
+def _unanswered(link: Link, now_s: float) -> bool:
+    return link.idle_since_s is not None and now_s - link.idle_since_s >= UNANSWERED_S
+
+
+def _start_in_s(state: GateState, now_s: float, limits: Limits) -> float:
+    if state.off_since_s is None:
+        return 0.0
+    wait_s = limits.min_off_s * (UNANSWERED_OFF_FACTOR if state.unanswered else 1)
+    return max(state.off_since_s + wait_s - now_s, 0.0)
+
+
+def _stop_in_s(state: GateState, link: Link, now_s: float, limits: Limits) -> float:
+    """Return the rest of the minimum on time; a start that was not ours has none."""
+    if state.on_since_s is None or not state.own_start or link.unasked:
+        return 0.0
+    return max(state.on_since_s + limits.min_on_s - now_s, 0.0)
+
+
+def _budget_s(state: GateState, limits: Limits) -> float | None:
+    """Return when the window lets the next comfort write through."""
+    recent = state.comfort_writes_s[-limits.comfort_writes_per_window :]
+    return recent[0] + limits.window_s if recent else None

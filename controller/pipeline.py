@@ -1,0 +1,121 @@
+"""One decision, all of it: snapshot in, decision out, and the state for the next.
+
+    reconcile.observe → gate.follow → strategy.decide → envelope.ceiling → gate.admit
+
+A day is `reduce(step, snapshots)`, so the same code runs live, in the backtest, in replay and under test.
+Pure: no clock, no socket, no log. The shell around it writes what the decision says and tells the outcome.
+"""
+
+from dataclasses import dataclass, replace
+
+from controller import envelope, gate, reconcile
+from controller.gate import GateState
+from controller.limits import Limits
+from controller.model import (
+    Charge,
+    Command,
+    Decision,
+    Memory,
+    Off,
+    Prices,
+    Send,
+    SiteSnapshot,
+    Strategy,
+    Wish,
+    WriteOutcome,
+    amps,
+)
+from controller.reconcile import Link
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """Everything a decision remembers. `raises_s` are (when, how much in A) of raises just made."""
+
+    memory: Memory = None
+    link: Link = Link()  # noqa: RUF009 - frozen
+    gate: GateState = GateState()  # noqa: RUF009 - frozen
+    raises_s: tuple[tuple[float, int], ...] = ()
+    strategy_faults: int = 0
+
+
+def initial(strategy: Strategy) -> LoopState:
+    """Return the state of a controller that has seen nothing."""
+    return LoopState(memory=strategy.initial())
+
+
+def step(
+    state: LoopState, snap: SiteSnapshot, strategy: Strategy, limits: Limits
+) -> tuple[LoopState, Decision]:
+    """Decide once. Never raises for anything a strategy or a device does."""
+    link, notes = reconcile.observe(state.link, snap.charger, snap.now_s, limits)
+    gate_state = gate.follow(state.gate, link, state.link, snap.now_s)
+    snap = _complete(snap, link, gate_state, limits)
+    wish, memory, faults = _ask(strategy, snap, state)
+    raises_s = tuple([item for item in state.raises_s if snap.now_s - item[0] < limits.unseen_raise_s])
+    top = envelope.ceiling(snap, link.in_force, sum(a for _, a in raises_s), limits)
+    action = gate.admit(gate_state, link, snap, wish, top, limits)
+    before = link.in_force
+    if isinstance(action, Send):
+        gate_state = gate.wrote(gate_state, action, link, snap.now_s)
+        raises_s = _with_raise(raises_s, before, action.command, snap.now_s)
+        raising = gate.raises(before, action.command)
+        link = reconcile.sent(link, action.command, action.settings, snap.now_s, raising=raising)
+    decision = Decision(snap.now_s, wish, top, action, before, notes)
+    return LoopState(memory, link, gate_state, raises_s, faults), decision
+
+
+def answered(state: LoopState, outcome: WriteOutcome) -> LoopState:
+    """Return the state after the answer to the write of the last decision."""
+    link = reconcile.answered(state.link, outcome)
+    return state if link is state.link else replace(state, link=link)
+
+
+def _complete(snap: SiteSnapshot, link: Link, gate_state: GateState, limits: Limits) -> SiteSnapshot:
+    """Return the snapshot with what is in force, what may move, and what a write costs now."""
+    prices = snap.prices
+    write_ct = gate.write_price_ct(gate_state, snap.now_s, prices.write_ct, limits)
+    return replace(
+        snap,
+        car_connected=link.connected,
+        in_force=link.in_force,
+        phases_set=link.phases_set,
+        admissible=gate.admissible(gate_state, link, snap, limits),
+        prices=Prices(
+            prices.import_ct_per_kwh,
+            prices.export_ct_per_kwh,
+            write_ct,
+            prices.start_ct,
+            prices.phase_change_ct,
+        ),
+    )
+
+
+def _ask(strategy: Strategy, snap: SiteSnapshot, state: LoopState) -> tuple[Wish, Memory, int]:
+    """Return what the strategy wants; one that breaks its contract gets "hold or lower" instead.
+
+    Foreign code runs here, so anything may come back or be raised.
+    """
+    try:
+        answer: object = strategy.decide(snap, state.memory)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise TypeError("no pair")
+        wish, memory = answer
+        if isinstance(wish, Wish) and isinstance(wish.target, Off | Charge) and isinstance(wish.reason, str):
+            return wish, memory, state.strategy_faults
+        fault = "gave no valid wish"
+    except Exception as error:
+        fault = f"raised {type(error).__name__}"
+    target = snap.in_force if snap.car_connected else Off()
+    return Wish(target, f"the strategy {fault}; nothing is raised"), state.memory, state.strategy_faults + 1
+
+
+def _with_raise(
+    raises_s: tuple[tuple[float, int], ...], before: Command, after: Command, now_s: float
+) -> tuple[tuple[float, int], ...]:
+    """Return the raises the meter may not show yet; a change of phases counts in full."""
+    if isinstance(after, Off):
+        return ()
+    same = isinstance(before, Charge) and before.phases == after.phases
+    more_a = after.current_a - (amps(before) if same else 0)
+    return (*raises_s, (now_s, more_a)) if more_a > 0 else raises_s

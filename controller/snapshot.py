@@ -1,0 +1,205 @@
+"""What do we know, how old is it, how far do we trust it? Builds the one frozen input of a decision.
+
+The decision needs the grid power that would flow without the car. Meter (about 1 s old) and charger (2 to
+40 s old) speak of different moments, so the car's power is taken from each meter reading *at that reading's
+time*: between two charger reports it is interpolated, after the last one it is held, and while a command of
+ours may still be moving the car, readings after the last report are not used at all.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from controller.limits import Limits
+from controller.model import (
+    BatteryReading,
+    CarState,
+    ChargerStatus,
+    GridReading,
+    PerPhase,
+    Prices,
+    PvReading,
+    Quality,
+    SiteSnapshot,
+)
+from controller.units import NOMINAL_VOLTAGE_V
+
+SETTLE_S = 15.0
+"""How long a write may still be moving the car: delivery, 5 s of IEC 61851-1, slow cars (chosen)."""
+
+PLAUSIBLE_VOLTAGE_V = (180.0, 270.0)
+"""Outside of it the nominal voltage is the better guess for power per ampere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observations:
+    """What the loop collected since it started; sequences are oldest first and may be short or empty.
+
+    `since_s` is when the previous decision was made, `started_s` when the loop began: a meter that never
+    answered ages from there. `grid_changed_s` is when the meter's raw block last differed from the one
+    before, `grid_invalid` whether its latest answer could not be true.
+    """
+
+    now_s: float
+    since_s: float
+    started_s: float
+    grid: Sequence[GridReading] = ()
+    charger: Sequence[ChargerStatus] = ()
+    pv: PvReading | None = None
+    battery: BatteryReading | None = None
+    grid_changed_s: float | None = None
+    grid_invalid: bool = False
+    prices: Prices = Prices()  # noqa: RUF009 - frozen
+
+
+def build(seen: Observations, limits: Limits, last_write_s: float | None) -> SiteSnapshot:
+    """Return the snapshot of this moment; never raises, whatever is missing."""
+    status = seen.charger[-1] if seen.charger else None
+    latest = seen.grid[-1] if seen.grid else None
+    grid_age_s = max(seen.now_s - (latest.taken_s if latest else seen.started_s), 0.0)
+    charger_age_s = max(seen.now_s - (status.data_s if status else seen.started_s), 0.0)
+    car_w = car_power_w(status) if status else None
+    pv = seen.pv if seen.pv and seen.now_s - seen.pv.taken_s <= limits.meter_stale_s else None
+    battery = seen.battery
+    if battery and seen.now_s - battery.taken_s > limits.meter_stale_s:
+        battery = None
+    return SiteSnapshot(
+        now_s=seen.now_s,
+        interval_s=max(seen.now_s - seen.since_s, 0.0),
+        grid_quality=_grid_quality(seen, latest, status, grid_age_s, limits),
+        charger_quality=_charger_quality(seen, status, charger_age_s, limits),
+        grid_age_s=grid_age_s,
+        charger_age_s=charger_age_s,
+        grid_import_w=latest.grid_import_w if latest else None,
+        base_import_w=_base_import_w(seen, battery, last_write_s, limits),
+        pv_yield_w=pv.pv_yield_w if pv else None,
+        battery_charge_w=battery.battery_charge_w if battery else None,
+        battery_soc_pct=battery.soc_pct if battery else None,
+        phase_import_a=_phase_import_a(latest) if latest else None,
+        charger=status,
+        car_connected=status.connected if status else False,
+        car_power_w=car_w or 0.0,
+        voltage_v=_voltage_v(latest, status),
+        prices=seen.prices,
+    )
+
+
+def car_power_w(status: ChargerStatus) -> float | None:
+    """Return what the car draws in W as measured at the charger, None if it charges and cannot be known."""
+    if not status.connected:
+        return 0.0
+    if status.power_w is not None:
+        return max(status.power_w, 0.0)
+    if status.current_a is not None:
+        voltage_v = status.voltage_v or (NOMINAL_VOLTAGE_V,) * 3
+        return sum(u * i for u, i in zip(voltage_v, status.current_a, strict=True))
+    return None if status.car is CarState.CHARGING else 0.0
+
+
+def _grid_quality(
+    seen: Observations,
+    latest: GridReading | None,
+    status: ChargerStatus | None,
+    age_s: float,
+    limits: Limits,
+) -> Quality:
+    """Rate the meter by the ladder: age first, then what only looks alive."""
+    if age_s > limits.meter_stale_s or (latest and latest.taken_s > seen.now_s + 1.0):
+        return Quality.STALE
+    # A live meter's last digits move nearly every second; standing still while a car draws is a freeze.
+    drawing = status is not None and (car_power_w(status) or 0.0) > 0.0
+    still_s = 0.0
+    if drawing and latest and latest.fingerprint and seen.grid_changed_s is not None:
+        still_s = latest.taken_s - seen.grid_changed_s
+    if still_s >= limits.meter_stale_s:
+        return Quality.STALE
+    if seen.grid_invalid:
+        return Quality.INVALID
+    if latest is None or age_s > limits.meter_fresh_s:
+        return Quality.AGING
+    return Quality.FRESH
+
+
+def _charger_quality(
+    seen: Observations, status: ChargerStatus | None, age_s: float, limits: Limits
+) -> Quality:
+    if age_s > limits.charger_stale_s or (status and status.data_s > seen.now_s + 1.0):
+        return Quality.STALE
+    if status is None or age_s > limits.charger_fresh_s:
+        return Quality.AGING
+    return Quality.FRESH
+
+
+def _base_import_w(
+    seen: Observations, battery: BatteryReading | None, last_write_s: float | None, limits: Limits
+) -> float | None:
+    """Return the mean grid import without the car since the last decision, in W.
+
+    A house battery that discharges would otherwise look like sun: what it gives counts as import.
+    """
+    if not seen.grid or not seen.charger:
+        return None
+    if seen.now_s - seen.grid[-1].taken_s > limits.meter_fresh_s:
+        return None
+    if seen.now_s - seen.charger[-1].data_s > limits.charger_stale_s:
+        return None
+    last = seen.charger[-1]
+    moving = last_write_s is not None and last.data_s < last_write_s + SETTLE_S
+    until_s = last.data_s + 1.0 if moving else seen.now_s
+    times = [status.data_s for status in seen.charger]
+    powers = [car_power_w(status) for status in seen.charger]
+    window = [reading for reading in seen.grid if seen.since_s < reading.taken_s <= until_s]
+    if not window:  # nothing new that can be paired: the newest reading that can
+        window = [reading for reading in seen.grid if reading.taken_s <= until_s][-1:]
+    total_w, count = 0.0, 0
+    for reading in window:
+        car_w = _interpolated(times, powers, reading.taken_s)
+        if car_w is not None:
+            total_w += reading.grid_import_w - car_w
+            count += 1
+    if not count:
+        return None
+    base_w = total_w / count
+    if battery and battery.battery_charge_w < 0:
+        base_w -= battery.battery_charge_w
+    return base_w
+
+
+def _interpolated(times: list[float], values: list[float | None], at_s: float) -> float | None:
+    """Return the value at a moment: linear between two samples, held outside of them."""
+    right = bisect_right(times, at_s)
+    if right == 0:
+        return values[0]
+    if right == len(times):
+        return values[-1]
+    before, after = values[right - 1], values[right]
+    if before is None or after is None:
+        return None
+    span_s = times[right] - times[right - 1]
+    return before + (after - before) * (at_s - times[right - 1]) / span_s
+
+
+def _phase_import_a(reading: GridReading) -> PerPhase | None:
+    """Return the signed import current of each phase, from currents or from powers."""
+    if reading.phase_current_a is not None:
+        return reading.phase_current_a
+    if reading.phase_import_w is None:
+        return None
+    voltage_v = reading.voltage_v or (NOMINAL_VOLTAGE_V,) * 3
+    low, high = PLAUSIBLE_VOLTAGE_V
+    one, two, three = (
+        w / (v if low <= v <= high else NOMINAL_VOLTAGE_V)
+        for w, v in zip(reading.phase_import_w, voltage_v, strict=True)
+    )
+    return (one, two, three)
+
+
+def _voltage_v(latest: GridReading | None, status: ChargerStatus | None) -> float:
+    """Return the mean phase voltage in whole volts, nominal where nothing plausible is measured."""
+    low, high = PLAUSIBLE_VOLTAGE_V
+    for source in (status, latest):
+        if source is not None and source.voltage_v is not None:
+            fine = [volt for volt in source.voltage_v if low <= volt <= high]
+            if fine:
+                return float(round(sum(fine) / len(fine)))
+    return NOMINAL_VOLTAGE_V
