@@ -1,0 +1,73 @@
+"""The second opinion in front of the charger: may this message ever be sent? It can only refuse.
+
+Theory of operation. This file shares no code with envelope and gate and trusts nothing they say: it looks at
+the keys about to go out, at what the charger last reported, and at two ages it is given. A stop is always let
+through. Everything else must be a whole number in the range of the box, under the installer's maximum, apart
+from the last message, and no raise unless meter and charger have both spoken lately. A refusal is a bug of
+ours, not an operating state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ALLOWED_KEYS = frozenset({"amp", "frc", "psm"})
+STOP = {"frc": 1}
+GAP_S = 4.0
+"""A little less than the gate's 5 s, so that rounding of clocks is not a bug report."""
+
+METER_AGE_S = 20.0
+CHARGER_AGE_S = 60.0
+"""Looser than the ladder of the snapshot on purpose: this is the second fence, not the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the guard is shown: ages in s (None: never read), the charger's reported keys, last send in s ago."""
+
+    meter_age_s: float | None
+    charger_age_s: float | None
+    reported: Mapping[str, int | None]
+    since_last_send_s: float | None
+
+
+def objection(keys: Mapping[str, object], sight: Sight, max_current_a: int) -> str | None:
+    """Return why this message must not be sent, None if it may."""
+    if dict(keys) == STOP:
+        return _too_soon(sight)
+    if not keys or not set(keys) <= ALLOWED_KEYS:
+        return f"keys {sorted(set(keys) - ALLOWED_KEYS)} are never sent"
+    for key, value in keys.items():
+        if type(value) is not int:
+            return f"{key} is not a whole number"
+    amp, force, mode = keys.get("amp"), keys.get("frc"), keys.get("psm")
+    if isinstance(amp, int) and not 6 <= amp <= min(max_current_a, 32):
+        return f"amp {amp} is outside of 6 to {min(max_current_a, 32)}"
+    if mode is not None and mode not in (1, 2):
+        return f"psm {mode} is neither one nor three phases"
+    if force is not None and force != 2:
+        return "a stop is sent alone" if force == 1 else f"frc {force} is never sent"
+    if force == 2 and amp is None:
+        return "a start carries its amp"
+    return _too_soon(sight) or _blind_raise(amp, force, mode, sight)
+
+
+def _too_soon(sight: Sight) -> str | None:
+    if sight.since_last_send_s is not None and sight.since_last_send_s < GAP_S:
+        return f"the last message left {sight.since_last_send_s:.1f} s ago"
+    return None
+
+
+def _blind_raise(amp: object, force: object, mode: object, sight: Sight) -> str | None:
+    """Return the objection to a raise on old data; what only lowers or parks needs no data."""
+    reported_amp, reported_mode = sight.reported.get("amp"), sight.reported.get("psm")
+    charging = sight.reported.get("frc") != 1
+    more = force == 2 and not charging
+    more = more or (isinstance(amp, int) and (reported_amp is None or amp > reported_amp))
+    more = more or (mode == 2 and reported_mode != 2)
+    if not more:
+        return None
+    if sight.meter_age_s is None or sight.meter_age_s > METER_AGE_S:
+        return "a raise needs a meter reading of the last seconds"
+    if sight.charger_age_s is None or sight.charger_age_s > CHARGER_AGE_S:
+        return "a raise needs charger data of the last minute"
+    return None
