@@ -205,9 +205,7 @@ def _result(
     with_oracle: bool,
 ) -> DayResult:
     kwh = 3.6e6
-    bill_ct = (
-        meters.imported * prices.import_ct_per_kwh - meters.exported * prices.export_ct_per_kwh
-    ) / kwh
+    bill_ct = (meters.imported * prices.import_ct_per_kwh - meters.exported * prices.export_ct_per_kwh) / kwh
     switching_ct = (
         prices.write_ct * writes
         + prices.start_ct * plant.starts
@@ -256,5 +254,3 @@ def _tens(day: Day) -> Iterable[float]:
         if count == TICK_S:
             yield total_w / count
             total_w, count = 0.0, 0
-
-

@@ -77,7 +77,9 @@ def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateStat
     if charging and state.on_since_s is None:
         return replace(state, on_since_s=now_s, off_since_s=None, own_start=False)
     if not charging and state.on_since_s is not None:
-        return replace(state, on_since_s=None, off_since_s=now_s, own_start=False)
+        never_began = state.own_start and link.pending is not None and link.pending.failed
+        off_since_s = state.off_since_s if never_began else now_s
+        return replace(state, on_since_s=None, off_since_s=off_since_s, own_start=False)
     unanswered = _unanswered(link, now_s)
     if charging and unanswered != state.unanswered:
         return replace(state, unanswered=unanswered)
@@ -244,9 +246,9 @@ def _against_raise(
         return None
     if snap.grid_quality is not Quality.FRESH or snap.charger_quality is not Quality.FRESH:
         return Hold("nothing is raised on data that is not fresh")
-    if link.pending is not None and link.pending.command != target:
+    if link.pending is not None and link.pending.command != target and link.pending.open:
         return Hold("nothing is raised while a write is open", link.pending.retry_s())
-    if link.pending is not None:
+    if link.pending is not None and link.pending.command == target:
         return None  # the second try of a start has waited its time already
     if isinstance(present, Off):
         left_s = _start_in_s(state, snap.now_s, limits)
@@ -298,7 +300,8 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     if isinstance(action.command, Charge) and action.command.phases != link.phases_set:
         state = replace(state, phase=PhaseHistory(now_s, state.phase.changes + 1))
     if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
-        return replace(state, on_since_s=now_s, off_since_s=None, own_start=True, unanswered=False)
+        # The time of the last stop is kept: should this start not arrive, it has not ended the pause.
+        return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
     if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
         return replace(state, on_since_s=None, off_since_s=now_s)
     return state

@@ -1,10 +1,10 @@
 """The second opinion in front of the charger: may this message ever be sent? It can only refuse.
 
 Theory of operation. This file shares no code with envelope and gate and trusts nothing they say: it looks at
-the keys about to go out, at what the charger last reported, and at two ages it is given. A stop is always let
-through. Everything else must be a whole number in the range of the box, under the installer's maximum, apart
-from the last message, and no raise unless meter and charger have both spoken lately. A refusal is a bug of
-ours, not an operating state.
+the keys about to go out, at what the charger last reported, and at two ages it is given. A stop needs nothing
+but its distance from the last message. Everything else must be a whole number in the range of the box, under
+the installer's maximum, apart from the last message, and no raise unless meter and charger have both spoken
+lately. A refusal is a bug of ours, not an operating state.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ CHARGER_AGE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the guard is shown: ages in s (None: never read), the charger's reported keys, last send in s ago."""
+    """What the guard is shown: ages in s (None: never read), the charger's reported keys, the last send."""
 
     meter_age_s: float | None
     charger_age_s: float | None

@@ -45,7 +45,7 @@ def switching(link: Link, now_s: float, limits: Limits) -> Switching:
     if since_s >= limits.phase_give_up_s:
         return Switching.STABLE
     pending = link.pending
-    if pending is not None and pending.settings.phase_mode is not None and not pending.refused:
+    if pending is not None and pending.settings.phase_mode is not None and pending.open:
         return Switching.UNCONFIRMED
     return Switching.DEAD if since_s < limits.phase_dead_s else Switching.STABLE
 

@@ -85,7 +85,7 @@ class Knobs:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A write of ours that no read has shown yet."""
+    """A write of ours that no read has shown yet; `failed` once a read that should have shown it did not."""
 
     command: Command
     settings: Settings
@@ -93,6 +93,12 @@ class Pending:
     raising: bool
     attempts: int = 1
     refused: bool = False
+    failed: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Return whether it may still change the charger: neither refused nor seen to be missing."""
+        return not self.refused and not self.failed
 
     def believed(self, now_s: float, limits: Limits) -> bool:
         """Return whether it still counts as in force: sent a moment ago and not refused."""
@@ -164,8 +170,13 @@ def observe(
     if plugged:
         notes.append("a car was plugged in")
     pending = link.pending
-    if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S and knobs.show(pending.settings):
-        pending = None
+    if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S:
+        if knobs.show(pending.settings):
+            pending = None
+        elif status.data_s >= pending.sent_s + limits.verify_after_s and not pending.failed:
+            pending = replace(pending, failed=True)
+            link = replace(link, phase_write_s=None)
+            notes.append(f"a write did not arrive: {pending.command}")
     foreign = (
         link.known
         and not (rebooted or unplugged or plugged)

@@ -1,0 +1,290 @@
+"""The promises of the pipeline under a life of sun, kettles, people and broken networks.
+
+A hypothesis state machine over `pipeline.step` and a small world; rules are named after life, and the
+oracle uses only what the world itself injected. Biased so that the car really charges.
+"""
+
+import os
+from itertools import pairwise
+
+from hypothesis import HealthCheck, Phase, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from controller.limits import Limits
+from controller.model import Charge, Off, SiteSnapshot, Wish
+from strategies.fast import Fast
+from strategies.min_surplus import MinSurplus
+from strategies.surplus import Surplus
+from strategies.timers import Timers
+from tests.properties.world import World, charging, command_off
+
+FUSE_A, MARGIN_A = 25.0, 2.0
+LIMITS = Limits(fuse_a=FUSE_A, fuse_margin_a=MARGIN_A)
+
+
+class Hostile:
+    """A strategy that wants something else every time, faults included."""
+
+    def initial(self) -> int:
+        return 0
+
+    def decide(self, snap: SiteSnapshot, memory: int) -> tuple[Wish, int]:
+        kind = memory % 7
+        if kind == 0:
+            raise RuntimeError("boom")
+        if kind == 1:
+            return None, memory + 1  # type: ignore[return-value]
+        if kind == 2:
+            return Wish(Off(), "off"), memory + 1
+        if kind == 3:
+            return Wish(Charge(32, 3), "all of it"), memory + 1
+        if kind == 4:
+            return Wish(16.0, "a number"), memory + 1  # type: ignore[arg-type]
+        return Wish(Charge(6 + memory % 27, 1 if memory % 2 else 3), "whatever"), memory + 1
+
+
+STRATEGIES = {
+    "surplus": lambda: Surplus(20.0, 0.75),
+    "eager": lambda: Surplus(26.0, None),
+    "min_surplus": lambda: MinSurplus(20.0, None),
+    "fast": Fast,
+    "timers": Timers,
+    "hostile": Hostile,
+}
+
+
+class House(RuleBasedStateMachine):
+    """One house, one car, any strategy."""
+
+    @initialize(name=st.sampled_from(sorted(STRATEGIES)), sun_kw=st.integers(3, 9))
+    def morning(self, name: str, sun_kw: int) -> None:
+        self.name = name
+        self.world = World(STRATEGIES[name](), LIMITS)
+        self.checked = 0
+        self.world.sun_w = sun_kw * 1000.0
+        self.world.run(15)
+        self.world.plug()
+        self.world.run(400)
+
+    @rule(sun_kw=st.floats(0, 10), seconds=st.integers(10, 400))
+    def sun(self, sun_kw: float, seconds: int) -> None:
+        self.world.sun_w = sun_kw * 1000
+        self.world.run(seconds)
+
+    @rule(share=st.floats(0.05, 0.9), seconds=st.integers(10, 300))
+    def cloud(self, share: float, seconds: int) -> None:
+        clear_w = self.world.sun_w
+        self.world.sun_w = clear_w * share
+        self.world.run(seconds)
+        self.world.sun_w = clear_w
+        self.world.run(20)
+
+    @rule(phase=st.integers(0, 2), amps=st.floats(5, 28), seconds=st.integers(5, 240))
+    def kettle(self, phase: int, amps: float, seconds: int) -> None:
+        self.world.load_a[phase] += amps
+        self.world.run(seconds)
+        self.world.load_a[phase] = 1.0
+        self.world.run(15)
+
+    @rule(times=st.integers(2, 8), high_kw=st.floats(3, 9))
+    def flutter(self, times: int, high_kw: float) -> None:
+        for turn in range(times):
+            self.world.sun_w = high_kw * 1000 if turn % 2 else 500.0
+            self.world.run(25)
+
+    @rule()
+    def unplug(self) -> None:
+        self.world.unplug()
+        self.world.run(60)
+        assert not charging(self.world)
+
+    @precondition(lambda self: not self.world.box.plugged)
+    @rule()
+    def plug(self) -> None:
+        self.world.plug()
+        self.world.run(60)
+
+    @rule(amp=st.integers(6, 16), frc=st.sampled_from([1, 2]))
+    def app_user(self, amp: int, frc: int) -> None:
+        """Somebody turns the knobs in the app while no write of ours is on its way."""
+        box = self.world.box
+        if self.world.under_way or self.world.cloud_down or not box.plugged or box.frc == 0:
+            return
+        recent = [sent for sent in self.world.sent if self.world.now_s - sent.at_s < 130]
+        if recent or (amp, frc) == (box.amp, box.frc):
+            return
+        box.amp, box.frc = amp, frc
+        self.world.run(6)
+        self.world.foreign = True
+        self.world.offer_a = 0 if frc == 1 else amp
+        self.world.run(30)
+
+    @rule()
+    def reboot(self) -> None:
+        self.world.box.rbc += 1
+        self.world.box.boot_s = self.world.now_s
+        self.world.cloud_down = True
+        self.world.run(20)
+        self.world.cloud_down = False
+        self.world.run(20)
+
+    @rule(seconds=st.integers(5, 150))
+    def lost(self, seconds: int) -> None:
+        """The meter says nothing."""
+        self.world.meter_silent = True
+        self.world.run(seconds)
+        self._blind_after(seconds)
+        self.world.meter_silent = False
+        self.world.run(10)
+
+    @rule(seconds=st.integers(30, 150))
+    def frozen_meter(self, seconds: int) -> None:
+        """The meter answers and never changes."""
+        was_charging = charging(self.world)
+        self.world.meter_frozen = True
+        self.world.run(seconds)
+        if was_charging and seconds >= 60 + 22:
+            assert self.world.true_offer()[0] == 0, "frozen meter, still offering"
+        self.world.meter_frozen = False
+        self.world.run(10)
+
+    @rule(seconds=st.integers(5, 200))
+    def cloud_down(self, seconds: int) -> None:
+        self.world.cloud_down = True
+        self.world.run(seconds)
+        self.world.cloud_down = False
+        self.world.run(20)
+
+    @rule(seconds=st.integers(20, 200))
+    def drop_write(self, seconds: int) -> None:
+        """The cloud says 202 and forgets."""
+        self.world.drop_writes = True
+        self.world.sun_w = 8000.0
+        self.world.run(seconds)
+        self.world.drop_writes = False
+        self.world.run(20)
+
+    @rule(late_s=st.floats(1, 25))
+    def late_write(self, late_s: float) -> None:
+        self.world.late_s = late_s
+        self.world.sun_w = 9000.0
+        self.world.run(120)
+        self.world.late_s = 1.0
+        self.world.run(30)
+
+    @precondition(lambda self: self.name in ("surplus", "eager", "min_surplus", "timers", "fast"))
+    @rule(sun_kw=st.floats(4.0, 9.0))
+    def steady(self, sun_kw: float) -> None:
+        """Liveness: steady sun, a willing car, nothing broken: it charges, and then falls silent."""
+        world = self.world
+        world.late_s = 1.0
+        world.load_a = [1.0, 1.0, 1.0]
+        world.sun_w = sun_kw * 1000
+        world.run(30)
+        if not world.box.plugged:
+            world.plug()
+        if world.foreign:
+            return
+        world.run(900 + 300 + 180 + 700)
+        assert charging(world), f"{self.name} leaves {sun_kw:.1f} kW unused"
+        event(f"charges with {self.name}")
+        before = len(world.sent)
+        world.run(300)
+        if self.name != "hostile":
+            assert len(world.sent) - before <= 3, "constant conditions, no silence"
+
+    def _blind_after(self, seconds: int) -> None:
+        if seconds >= 60 + 22 and self.world.box.plugged:
+            assert self.world.true_offer()[0] == 0, "blind and still offering"
+
+    # -- what holds for every single write --------------------------------------------------------
+
+    @invariant()
+    def writes_keep_their_promises(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        for index in range(self.checked, len(self.world.sent)):
+            sent = self.world.sent[index]
+            self._domain(sent)
+            self._distance(index)
+            self._raise(sent)
+            self._times(index)
+        self.checked = len(self.world.sent)
+        self._budget()
+
+    def _domain(self, sent) -> None:
+        keys = sent.send.settings.keys()
+        assert set(keys) <= {"amp", "frc", "psm"}
+        assert all(type(value) is int for value in keys.values())
+        assert 6 <= keys.get("amp", 6) <= 16
+        assert keys.get("psm", 1) in (1, 2)
+        if command_off(sent.send) and "frc" in keys:
+            assert keys == {"frc": 1}
+        if keys.get("frc") == 2:
+            assert "amp" in keys
+
+    def _distance(self, index: int) -> None:
+        if index:
+            assert self.world.sent[index].at_s - self.world.sent[index - 1].at_s >= 5.0
+
+    def _raise(self, sent) -> None:
+        command = sent.send.command
+        if not isinstance(command, Charge):
+            return
+        same = sent.before_a > 0 and sent.before_phases == command.phases
+        if same and command.current_a <= sent.before_a:
+            return
+        if sent.before_a >= command.current_a and sent.before_phases >= command.phases:
+            return
+        event("raise")
+        assert sent.meter_age_s <= 15, "raised on an old meter reading"
+        assert sent.charger_age_s <= 40, "raised on old charger data"
+        assert not sent.foreign, "raised over somebody's own setting"
+        for phase in range(3) if command.phases == 3 else (0,):
+            in_use = sent.before_a > 0 and (phase == 0 or sent.before_phases == 3)
+            more_a = command.current_a - (sent.before_a if in_use else 0)
+            assert sent.meter_a[phase] + more_a <= FUSE_A - MARGIN_A + 1e-6, "raised beyond the fuse"
+
+    def _times(self, index: int) -> None:
+        sent = self.world.sent[index]
+        earlier = [item for item in self.world.sent[:index] if item.at_s > sent.at_s - 300]
+        if command_off(sent.send) and not sent.send.safety and sent.send.settings.keys() == {"frc": 1}:
+            starts = [i for i in earlier if i.send.settings.keys().get("frc") == 2 and i.before_a == 0]
+            assert not starts, "stopped within the minimum on time"
+        changes_s = self.world.box.changes_s
+        assert len(changes_s) <= 6, "more phase changes than one plug-in has"
+        for before_s, after_s in pairwise(changes_s):
+            assert after_s - before_s >= 600 - 30, "two phase changes within ten minutes"
+
+    def _budget(self) -> None:
+        comfort = [item.at_s for item in self.world.sent if not item.send.safety]
+        for index in range(9, len(comfort)):
+            assert comfort[index] - comfort[index - 9] >= 900, "more than nine comfort writes in 15 min"
+
+    @invariant()
+    def overloads_come_down_at_once(self) -> None:
+        """The tick that sees a phase above fuse minus margin lowers the offer by at least the excess."""
+        if not hasattr(self, "world"):
+            return
+        assert not self.world.unanswered_overloads
+        if any(d.ceiling.reduce_source.startswith("overload") for d in self.world.decisions[-3:]):
+            event("overload")
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            charged = any(isinstance(decision.in_force, Charge) for decision in self.world.decisions)
+            event(f"strategy {self.name}, charged: {charged}")
+
+
+House.TestCase.settings = settings(
+    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", "25")),
+    stateful_step_count=12,
+    deadline=None,
+    # Shrinking runs hours of simulated life again and again; a long example still replays from its blob.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate]
+    + ([Phase.shrink] if os.environ.get("AMPILOT_SHRINK") else []),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    print_blob=True,
+)
+TestHouse = House.TestCase

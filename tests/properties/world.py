@@ -1,0 +1,278 @@
+"""A small world for the properties: house, car and box with their own physics, and a log of the injected.
+
+It shares nothing with the code under test but the vocabulary: what it says about freshness, overload or
+foreign changes comes from what it did itself.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from controller import pipeline, snapshot
+from controller.limits import Limits
+from controller.model import (
+    CarState,
+    Charge,
+    ChargerStatus,
+    Decision,
+    Force,
+    GridReading,
+    Off,
+    OutcomeKind,
+    PhaseMode,
+    Prices,
+    Send,
+    Strategy,
+    WriteOutcome,
+)
+
+VOLTAGE_V = 230.0
+TICK_S = 10
+
+
+@dataclass
+class Box:
+    """A go-e with a car that follows its pilot within a few seconds."""
+
+    amp: int = 6
+    frc: int = 0
+    psm: int = 1
+    plugged: bool = False
+    willing: bool = True
+    car_max_a: float = 16.0
+    drawn_a: float = 0.0
+    dead_s: int = 0
+    rbc: int = 1
+    boot_s: float = 0.0
+    session_wh: float = 0.0
+    now_s: float = 0.0
+    changes_s: list[float] = field(default_factory=list)
+
+    @property
+    def phases(self) -> int:
+        return 1 if self.psm == 1 else 3
+
+    def second(self) -> None:
+        """Let one second pass: the current moves by at most 4 A towards the offer."""
+        offered = self.plugged and self.willing and self.frc != 1 and self.dead_s == 0
+        target = min(float(self.amp), self.car_max_a) if offered else 0.0
+        self.dead_s = max(self.dead_s - 1, 0)
+        change = max(-4.0, min(4.0, target - self.drawn_a))
+        self.drawn_a = self.drawn_a + change if self.plugged else 0.0
+        self.session_wh += self.drawn_a * self.phases * VOLTAGE_V / 3600
+
+    def take(self, keys: dict[str, int]) -> None:
+        if "psm" in keys and keys["psm"] != self.psm:
+            self.psm = keys["psm"]
+            self.dead_s, self.drawn_a = 25, 0.0
+            if self.plugged:
+                self.changes_s.append(self.now_s)
+        self.amp = keys.get("amp", self.amp)
+        self.frc = keys.get("frc", self.frc)
+
+    def status(self, now_s: float) -> ChargerStatus:
+        on_phases = tuple(self.drawn_a if index < self.phases else 0.0 for index in range(3))
+        car = CarState.IDLE
+        if self.plugged:
+            car = CarState.CHARGING if self.drawn_a > 1 else CarState.WAITING
+        return ChargerStatus(
+            data_s=now_s,
+            received_s=now_s,
+            car=car,
+            requested_a=self.amp,
+            force=Force(self.frc),
+            phase_mode=PhaseMode(self.psm),
+            allowed=self.frc != 1,
+            power_w=self.drawn_a * self.phases * VOLTAGE_V,
+            current_a=on_phases,  # type: ignore[arg-type]
+            hardware_limit_a=16,
+            session_wh=self.session_wh,
+            reboot_count=self.rbc,
+            uptime_ms=int((now_s - self.boot_s) * 1000),
+        )
+
+
+@dataclass
+class Sent:
+    """One write as the world saw it leave."""
+
+    at_s: float
+    decision: Decision
+    send: Send
+    meter_a: tuple[float, float, float] | None
+    meter_age_s: float
+    charger_age_s: float
+    foreign: bool
+    before_a: int
+    before_phases: int
+
+
+@dataclass
+class World:
+    """Everything outside of the controller, and the controller's loop around `pipeline.step`."""
+
+    strategy: Strategy
+    limits: Limits
+    now_s: float = 1000.0
+    sun_w: float = 0.0
+    load_a: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])
+    box: Box = field(default_factory=Box)
+    meter_silent: bool = False
+    meter_frozen: bool = False
+    cloud_down: bool = False
+    drop_writes: bool = False
+    late_s: float = 1.0
+    sent: list[Sent] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    unanswered_overloads: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.state = pipeline.initial(self.strategy)
+        self.grid: deque[GridReading] = deque(maxlen=20)
+        self.reports: deque[ChargerStatus] = deque(maxlen=4)
+        self.started_s = self.last_tick_s = self.now_s
+        self.changed_s: float | None = None
+        self.under_way: list[tuple[float, dict[str, int]]] = []
+        self.foreign = False
+        self.meter_ok_s = self.charger_ok_s = self.now_s
+        self.last_print: bytes = b""
+        self.offer_a, self.offer_phases = 0, 1
+
+    def import_a(self) -> tuple[float, float, float]:
+        """Return the true signed import of each phase: load, minus a third of the sun, plus the car."""
+        sun_a = self.sun_w / 3 / VOLTAGE_V
+        car = [self.box.drawn_a if index < self.box.phases else 0.0 for index in range(3)]
+        one, two, three = (self.load_a[i] - sun_a + car[i] for i in range(3))
+        return one, two, three
+
+    def second(self) -> None:
+        """One second of the world."""
+        self.now_s += 1.0
+        for item in [item for item in self.under_way if item[0] <= self.now_s]:
+            self.under_way.remove(item)
+            self.box.now_s = self.now_s
+            self.box.take(item[1])
+        self.box.second()
+        if not self.meter_silent:
+            self._read_meter()
+        if not self.cloud_down and int(self.now_s) % 5 == 0:
+            self.reports.append(self.box.status(self.now_s))
+            self.charger_ok_s = self.now_s
+        if (self.now_s - self.last_tick_s) >= TICK_S:
+            self._tick()
+
+    def _read_meter(self) -> None:
+        if self.meter_frozen and self.grid:
+            old = self.grid[-1]
+            phases, print_ = old.phase_current_a, old.fingerprint
+            assert phases is not None
+        else:
+            phases, print_ = self.import_a(), repr((self.now_s, self.import_a())).encode()
+        self.grid.append(
+            GridReading(self.now_s, sum(phases) * VOLTAGE_V, phase_current_a=phases, fingerprint=print_)
+        )
+        if print_ != self.last_print:
+            self.last_print, self.changed_s = print_, self.now_s
+        self.meter_ok_s = self.now_s
+
+    def _tick(self) -> None:
+        seen = snapshot.Observations(
+            now_s=self.now_s,
+            since_s=self.last_tick_s,
+            started_s=self.started_s,
+            grid=tuple(self.grid),
+            charger=tuple(self.reports),
+            grid_changed_s=self.changed_s,
+            prices=Prices(),
+        )
+        snap = snapshot.build(seen, self.limits, self.state.link.last_write_s)
+        self.state, decision = pipeline.step(self.state, snap, self.strategy, self.limits)
+        self.last_tick_s = self.now_s
+        self.decisions.append(decision)
+        self._watch_overload(decision)
+        if isinstance(decision.action, Send):
+            self._send(decision, decision.action)
+
+    def _watch_overload(self, decision: Decision) -> None:
+        """Note a tick that saw a phase above fuse minus margin and did not take the excess off."""
+        quiet = not self.under_way and not self.drop_writes and not self.cloud_down
+        recent = bool(self.sent) and self.now_s - self.sent[-1].at_s < 45
+        if self.limits.fuse_a is None or not self.grid or not quiet or recent or self.box.frc == 1:
+            return
+        seen_a = self.grid[-1].phase_current_a
+        if (
+            not self.box.plugged
+            or seen_a is None
+            or self.box.rbc != (self.state.link.reboot_count or self.box.rbc)
+        ):
+            return
+        phases = range(3) if self.box.phases == 3 else (0,)
+        excess_a = max(seen_a[phase] for phase in phases) - (self.limits.fuse_a - self.limits.fuse_margin_a)
+        if excess_a <= 0.01:
+            return
+        after = decision.action.command if isinstance(decision.action, Send) else decision.in_force
+        after_a = after.current_a if isinstance(after, Charge) else 0
+        if after_a > max(self.box.amp - excess_a, 0.0):
+            self.unanswered_overloads.append(f"at {self.now_s}: {excess_a:.1f} A too much, then {after}")
+
+    def _send(self, decision: Decision, send: Send) -> None:
+        meter = self.grid[-1].phase_current_a if self.grid else None
+        before_a, before_phases = self.true_offer()
+        self.sent.append(
+            Sent(
+                self.now_s,
+                decision,
+                send,
+                meter,
+                self.now_s - self.meter_ok_s,
+                self.now_s - self.charger_ok_s,
+                self.foreign,
+                before_a,
+                before_phases,
+            )
+        )
+        keys = send.settings.keys()
+        if keys.get("frc") == 1:
+            self.offer_a = 0
+        elif isinstance(send.command, Charge):
+            self.offer_a, self.offer_phases = send.command.current_a, send.command.phases
+        lost = self.drop_writes or self.cloud_down
+        if not lost:
+            self.under_way.append((self.now_s + self.late_s, keys))
+        kind = OutcomeKind.UNKNOWN if self.cloud_down else OutcomeKind.ACCEPTED
+        self.state = pipeline.answered(self.state, WriteOutcome(kind))
+
+    def true_offer(self) -> tuple[int, int]:
+        """Return the most the box offers or will offer once what is under way arrives."""
+        offers = [(0 if self.box.frc == 1 else self.box.amp, self.box.phases)]
+        amp, frc, psm = self.box.amp, self.box.frc, self.box.psm
+        for _, keys in self.under_way:
+            amp, frc, psm = keys.get("amp", amp), keys.get("frc", frc), keys.get("psm", psm)
+            offers.append((0 if frc == 1 else amp, 1 if psm == 1 else 3))
+        return max(offer[0] for offer in offers), max(offer[1] for offer in offers)
+
+    def run(self, seconds: int) -> None:
+        """Let time pass."""
+        for _ in range(seconds):
+            self.second()
+
+    def plug(self) -> None:
+        """Plug a car in; the box starts by itself at its settings, as a real one does."""
+        self.box.plugged, self.box.session_wh = True, 0.0
+        self.offer_a, self.offer_phases = self.box.amp, self.box.phases
+        self.box.changes_s.clear()
+
+    def unplug(self) -> None:
+        """Take the car away; the box forgets `frc`."""
+        self.box.plugged, self.box.frc, self.box.drawn_a = False, 0, 0.0
+        self.foreign = False
+        self.offer_a = 0
+
+
+def charging(world: World) -> bool:
+    """Return whether the car really draws."""
+    return world.box.drawn_a > 1.0
+
+
+def command_off(send: Send) -> bool:
+    """Return whether a write is a stop."""
+    return isinstance(send.command, Off)
