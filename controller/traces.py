@@ -70,10 +70,10 @@ def read_days(path: Path) -> list[Day]:
     for date, (pv, load, seconds) in days.items():
         step_s = _step(seconds)
         slots = range(seconds[0] % step_s, seconds[-1] + 1, step_s)
-        day = Day(path.name, date, step_s, pv.filled(slots, held_pv_w), load.filled(slots, held_load_w))
-        held_pv_w, held_load_w = day.pv_w[-1], day.load_w[-1]
+        read = Day(path.name, date, step_s, pv.filled(slots, held_pv_w), load.filled(slots, held_load_w))
+        held_pv_w, held_load_w = read.pv_w[-1], read.load_w[-1]
         if seconds[-1] + step_s - seconds[0] >= MIN_DAY_S:
-            result.append(day)
+            result.append(read)
     return result
 
 

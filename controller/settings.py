@@ -1,0 +1,264 @@
+"""The config file as models: one TOML, strict, every option with a default or a clear error."""
+
+import re
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from controller.limits import Limits
+from controller.model import Prices
+
+
+class _Section(BaseModel):
+    """A table of the file: unknown keys, NaN and text for numbers are refused; inputs stay out of errors."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class StrategyChoice(_Section):
+    """What decides. Options depend on the strategy; `ampilot check --strategy NAME` lists them."""
+
+    name: str = Field(
+        "surplus", description="off, fixed, fast, timers, surplus, min_surplus, or an installed plug-in"
+    )
+    options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict,
+        description="passed to the strategy, e.g. value_ct_per_kwh and solar_share for surplus",
+    )
+
+
+class PriceSettings(_Section):
+    """What things cost. The switching prices are taste: what a start or a phase change is worth avoiding."""
+
+    import_ct_per_kwh: float = Field(32.0, ge=-100, le=500, description="what a kWh from the grid costs")
+    feed_in_ct_per_kwh: float = Field(8.0, ge=-100, le=500, description="what a kWh fed in brings")
+    write_ct: float = Field(0.02, ge=0, le=10, description="price of one command to the charger")
+    start_ct: float = Field(1.0, ge=0, le=100, description="price of one start of charging")
+    phase_change_ct: float = Field(1.5, ge=0, le=100, description="price of one change of phases")
+
+    def prices(self) -> Prices:
+        """Return them in the core's vocabulary."""
+        return Prices(
+            self.import_ct_per_kwh,
+            self.feed_in_ct_per_kwh,
+            self.write_ct,
+            self.start_ct,
+            self.phase_change_ct,
+        )
+
+
+class MeterSettings(_Section):
+    """One meter: which profile, how to reach it, and what differs at this site."""
+
+    profile: str = Field(description="name of a shipped profile (ampilot check --profiles) or path of a TOML")
+    transport: Literal["tcp", "rtu", "rtu_over_tcp"] = Field(
+        "tcp", description="tcp: Modbus TCP; rtu: serial line; rtu_over_tcp: serial frames in a TCP stream"
+    )
+    host: str | None = Field(None, min_length=1, description="address of the meter or gateway (tcp)")
+    port: int | None = Field(None, ge=1, le=65535, description="TCP port; default: the profile's")
+    device: str | None = Field(None, min_length=1, description="serial device, e.g. /dev/ttyUSB0 (rtu)")
+    baudrate: int | None = Field(
+        None, ge=300, le=1_000_000, description="serial speed; default: the profile's"
+    )
+    parity: Literal["N", "E", "O"] | None = Field(None, description="serial parity; default: the profile's")
+    stopbits: Literal[1, 2] | None = Field(None, description="serial stop bits; default: the profile's")
+    unit_id: int | None = Field(None, ge=0, le=255, description="Modbus unit; default: the profile's")
+    reverse: bool = Field(False, description="turn the sign of all powers and currents round")
+    word_order: Literal["high_first", "low_first"] | None = Field(
+        None, description="order of words in long values, if this unit was configured differently"
+    )
+    byte_order: Literal["big", "little"] | None = Field(
+        None, description="order of bytes in a register, if this unit was configured differently"
+    )
+    timeout_s: float = Field(1.0, ge=0.05, le=10, description="longest wait for one answer")
+    min_gap_s: float | None = Field(
+        None, ge=0, le=10, description="pause between requests; default: profile's"
+    )
+    max_power_w: float = Field(60_000.0, gt=0, le=1e6, description="readings beyond are implausible")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "MeterSettings":
+        if self.transport == "rtu" and self.device is None:
+            raise ValueError('transport "rtu" needs device, e.g. device = "/dev/ttyUSB0"')
+        if self.transport != "rtu" and self.host is None:
+            raise ValueError(f'transport "{self.transport}" needs host, e.g. host = "192.168.1.20"')
+        return self
+
+
+class ChargerSettings(_Section):
+    """The go-eCharger. The token is never in this file: token_file or the systemd credential goe_token."""
+
+    serial: str = Field(description="serial number as printed on the box, up to six digits")
+    transport: Literal["cloud", "local", "cloud+local"] = Field("cloud", description="how to reach the box")
+    host: str | None = Field(None, min_length=1, description="address of the box in your network (local)")
+    token_file: str | None = Field(None, description="file that holds the cloud token, mode 0600")
+    base_url: str | None = Field(None, description="another cloud address: https, or http on this machine")
+    timeout_s: float = Field(5.0, ge=0.05, le=30, description="longest wait for one answer")
+    max_current_a: int = Field(16, ge=6, le=32, description="most that may ever be offered, per phase")
+    min_current_a: int = Field(6, ge=6, le=32, description="least the car accepts; 8 for a Renault Zoe")
+    allow_phase_switch: bool = Field(True, description="change between one and three phases")
+    l1_phase: int = Field(1, ge=1, le=3, description="grid phase that feeds the charger's L1")
+
+    @field_validator("serial")
+    @classmethod
+    def _six_digits(cls, value: str) -> str:
+        if not re.fullmatch(r"[0-9]{1,6}", value):
+            raise ValueError("accepted: up to six digits as printed on the box, in quotes")
+        return value.zfill(6)
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_url(cls, value: str | None) -> str | None:
+        if value is None or re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", value):
+            return value
+        if re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/?", value):
+            return value
+        raise ValueError("accepted: https://..., or http:// on this machine only; the token travels there")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ChargerSettings":
+        if self.transport != "cloud" and self.host is None:
+            raise ValueError(f'transport "{self.transport}" needs host, the address of the box')
+        if self.min_current_a > self.max_current_a:
+            raise ValueError("min_current_a is above max_current_a")
+        return self
+
+
+class SiteSettings(_Section):
+    """The house connection."""
+
+    name: str = Field("home", max_length=64, description="shown in reports")
+    timezone: str = Field("Europe/Berlin", description="IANA name; days of the reports follow it")
+    fuse_a: float = Field(35.0, ge=6, le=200, description="fuse per phase of the house connection")
+    fuse_margin_a: float = Field(2.0, ge=0, le=50, description="kept free below the fuse")
+    strict_export: bool = Field(False, description="count feed-in as zero when head-room is computed")
+    unbalance_limit_a: int = Field(20, ge=6, le=32, description="most on one phase alone: 20 DE, 16 AT/CH")
+    blind_a: int = Field(0, ge=0, le=32, description="offered when nothing is known: 0 (off) or 6 and more")
+    worst_house_a: float = Field(30.0, ge=0, le=200, description="most the house takes without the car")
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except Exception as error:
+            raise ValueError("accepted: an IANA name such as Europe/Berlin") from error
+        return value
+
+    @model_validator(mode="after")
+    def _blind_is_safe(self) -> "SiteSettings":
+        if 0 < self.blind_a < 6:
+            raise ValueError("blind_a is 0 (off) or at least 6")
+        if self.blind_a > 0 and self.blind_a > self.fuse_a - self.fuse_margin_a - self.worst_house_a:
+            raise ValueError("blind_a must fit beside worst_house_a under fuse_a - fuse_margin_a")
+        return self
+
+
+class TimingSettings(_Section):
+    """How often things happen and how old data may be, in s."""
+
+    meter_poll_s: float = Field(1.0, ge=0.02, le=30, description="between readings of the meter")
+    charger_poll_s: float = Field(
+        5.0, ge=0.05, le=60, description="between readings of the charger, car there"
+    )
+    charger_idle_poll_s: float = Field(30.0, ge=0.05, le=600, description="the same without a car")
+    decide_s: float = Field(10.0, ge=0.05, le=60, description="between decisions")
+    meter_fresh_s: float = Field(15.0, ge=0.1, le=60, description="older readings raise nothing")
+    meter_stale_s: float = Field(60.0, ge=0.2, le=300, description="older readings mean blind")
+    charger_fresh_s: float = Field(40.0, ge=0.1, le=120, description="older charger data raises nothing")
+    charger_stale_s: float = Field(120.0, ge=0.2, le=600, description="older charger data means blind")
+    verify_after_s: float = Field(15.0, ge=0.1, le=120, description="a command must show within this time")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "TimingSettings":
+        if not self.meter_fresh_s < self.meter_stale_s or not self.charger_fresh_s < self.charger_stale_s:
+            raise ValueError("the fresh limits must be below the stale limits")
+        return self
+
+
+class GateSettings(_Section):
+    """What protects hardware and cloud, whatever the strategy."""
+
+    min_on_s: float = Field(
+        300.0, ge=0, le=7200, description="least time of charging before a stop for comfort"
+    )
+    min_off_s: float = Field(300.0, ge=0, le=7200, description="least pause before the next start")
+    phase_change_min_s: float = Field(600.0, ge=0, le=7200, description="between two phase changes")
+    phase_changes_per_plugin: int = Field(
+        6, ge=0, le=50, description="phase changes until the car is unplugged"
+    )
+    phase_dead_s: float = Field(30.0, ge=0, le=300, description="after a phase change nothing but stops")
+    phase_give_up_s: float = Field(600.0, ge=1, le=3600, description="an unconfirmed phase change ends here")
+    writes_per_15_min: int = Field(12, ge=2, le=120, description="commands in any 15 minutes")
+    reserved_for_safety: int = Field(3, ge=1, le=60, description="of these, kept for reductions")
+    writes_per_day: int = Field(200, ge=10, le=2000, description="commands for comfort in any 24 hours")
+    write_gap_s: float = Field(5.0, ge=0.05, le=60, description="between any two commands")
+
+    @model_validator(mode="after")
+    def _something_left(self) -> "GateSettings":
+        if self.reserved_for_safety >= self.writes_per_15_min:
+            raise ValueError("reserved_for_safety must be below writes_per_15_min")
+        return self
+
+
+class LedgerSettings(_Section):
+    """The database of what happened."""
+
+    path: str = Field("/var/lib/ampilot/ledger.db", min_length=1, description="the SQLite file")
+    keep_10s_days: int = Field(7, ge=1, le=3650, description="readings every 10 s")
+    keep_60s_days: int = Field(90, ge=1, le=3650, description="readings every minute")
+
+
+class LogSettings(_Section):
+    """What goes to the journal."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity shown")
+
+
+class Settings(_Section):
+    """Everything ampilot needs to know about a house."""
+
+    grid: MeterSettings = Field(description="the meter at the grid connection")
+    charger: ChargerSettings = Field(description="the charger")
+    pv: MeterSettings | None = Field(None, description="a meter or inverter that tells the sun's power")
+    battery: MeterSettings | None = Field(None, description="a house battery")
+    strategy: StrategyChoice = Field(default_factory=StrategyChoice, description="what decides")
+    prices: PriceSettings = Field(default_factory=PriceSettings, description="what things cost")
+    site: SiteSettings = Field(default_factory=SiteSettings, description="the house connection")
+    timing: TimingSettings = Field(default_factory=TimingSettings, description="how often, how old")
+    gate: GateSettings = Field(default_factory=GateSettings, description="protection of hardware and cloud")
+    ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
+    log: LogSettings = Field(default_factory=LogSettings, description="the journal")
+
+    def limits(self) -> Limits:
+        """Return what the safety stages obey."""
+        site, timing, gate, charger = self.site, self.timing, self.gate, self.charger
+        return Limits(
+            max_current_a=charger.max_current_a,
+            min_current_a=charger.min_current_a,
+            fuse_a=site.fuse_a,
+            fuse_margin_a=site.fuse_margin_a,
+            strict_export=site.strict_export,
+            unbalance_limit_a=site.unbalance_limit_a,
+            blind_a=site.blind_a,
+            l1_phase=charger.l1_phase,
+            allow_phase_switch=charger.allow_phase_switch,
+            meter_fresh_s=timing.meter_fresh_s,
+            meter_stale_s=timing.meter_stale_s,
+            charger_fresh_s=timing.charger_fresh_s,
+            charger_stale_s=timing.charger_stale_s,
+            verify_after_s=timing.verify_after_s,
+            min_on_s=gate.min_on_s,
+            min_off_s=gate.min_off_s,
+            phase_change_min_s=gate.phase_change_min_s,
+            phase_changes_per_plugin=gate.phase_changes_per_plugin,
+            phase_dead_s=gate.phase_dead_s,
+            phase_give_up_s=gate.phase_give_up_s,
+            writes_per_window=gate.writes_per_15_min,
+            reserved_for_safety=gate.reserved_for_safety,
+            writes_per_day=gate.writes_per_day,
+            write_gap_s=gate.write_gap_s,
+        )

@@ -1,0 +1,195 @@
+"""The config file: defaults, advice, secrets, and the example that must stay true."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.credentials import TokenSource
+from controller.errors import ConfigError
+from controller.load_settings import load_settings
+from controller.resources import config_dir
+from controller.settings import ChargerSettings, MeterSettings, Settings
+
+GOOD = """
+[grid]
+profile = "eastron-sdm630"
+host = "192.0.2.1"
+[charger]
+serial = "4711"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "ampilot.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problem(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(folder, text))
+    return str(caught.value)
+
+
+def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
+    """A meter and a serial number are enough; the rest has safe defaults."""
+    settings = load_settings(write(tmp_path, GOOD))
+    assert settings.charger.serial == "004711"
+    limits = settings.limits()
+    assert (limits.blind_a, limits.max_current_a, limits.comfort_writes_per_window) == (0, 16, 9)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (GOOD.replace('"4711"', '"47x1"'), ["[charger] serial", "47x1", "six digits"]),
+        (GOOD.replace('serial = "4711"', ""), ["[charger] serial", "missing", "Remedy"]),
+        (GOOD + "fuse = 3\n", ["[charger] fuse", "not an option"]),
+        (GOOD + "max_curent_a = 8\n", ["max_curent_a", "Did you mean max_current_a?"]),
+        (GOOD + "max_current_a = 40\n", ["[charger] max_current_a", "40", "32"]),
+        (GOOD + "max_current_a = 8.5\n", ["[charger] max_current_a", "8.5"]),
+        (GOOD + 'base_url = "http://evil.example"\n', ["[charger] base_url", "https"]),
+        (GOOD + 'transport = "local"\n', ["[charger]", "host"]),
+        (GOOD + '[site]\ntimezone = "Mars/Base"\n', ["[site] timezone", "Mars/Base", "IANA"]),
+        (GOOD + "[site]\nblind_a = 10\n", ["[site]", "worst_house_a"]),
+        (GOOD + "[prices]\nimport_ct_per_kwh = nan\n", ["[prices] import_ct_per_kwh", "finite"]),
+        (GOOD.replace('host = "192.0.2.1"', ""), ["[grid]", "needs host"]),
+        ("[grid\n", ["ampilot.toml", "line 1"]),
+    ],
+)
+def test_a_mistake_reads_like_advice(tmp_path: Path, change: str, named: list[str]) -> None:
+    """Every mistake names the file, the key and what is accepted."""
+    text = problem(tmp_path, change)
+    for word in ["ampilot.toml", *named]:
+        assert word in text
+
+
+@pytest.mark.parametrize("key", ["token", "goe_token", "api_password"])
+def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, key: str) -> None:
+    """A token pasted into the config is refused without being echoed."""
+    text = problem(tmp_path, GOOD + f'{key} = "canary-7f3a"\n')
+    assert "canary-7f3a" not in text
+    assert "token_file" in text
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_give_settings_or_advice(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    """Whatever is in the file, the only error is ours."""
+    path = tmp_path_factory.mktemp("fuzz") / "ampilot.toml"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError):
+        load_settings(path)
+
+
+def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
+    """A path that is no file says so."""
+    for path in (tmp_path / "none.toml", tmp_path):
+        with pytest.raises(ConfigError, match=re.escape(str(path))):
+            load_settings(path)
+
+
+def _options(model: type, prefix: str = "") -> set[str]:
+    found = set()
+    for name, field in model.model_fields.items():
+        inner = [field.annotation, *getattr(field.annotation, "__args__", ())]
+        section = next((c for c in inner if isinstance(c, type) and hasattr(c, "model_fields")), None)
+        if section is MeterSettings and name != "grid":
+            found.add(name)
+        elif section is not None:
+            found |= _options(section, f"{name}.")
+        else:
+            found.add(f"{prefix}{name}")
+    return found
+
+
+def test_the_example_shows_every_option_once_and_its_default() -> None:
+    """The example file names every option exactly once; commented defaults are the true ones."""
+    lines = (config_dir() / "ampilot.example.toml").read_text("utf-8").splitlines()
+    shown, table, uncommented = [], "", []
+    for line in lines:
+        section = re.match(r"#? ?\[(\w+)\]", line)
+        option = re.match(r"(# )?(\w+) = ", line)
+        if section:
+            table = section[1]
+            if line.startswith("#"):
+                shown.append(table)
+                continue
+        elif option:
+            shown.append(f"{table}.{option[2]}")
+        uncommented.append(line.removeprefix("# ") if option else line)
+    assert sorted(shown) == sorted(_options(Settings))
+    document = tomllib.loads("\n".join(uncommented))
+    assert Settings.model_validate(document)
+    for table, section in document.items():
+        model = Settings.model_fields[table].annotation
+        for key, value in section.items():
+            default = model.model_fields[key].default
+            if table not in ("grid", "charger", "strategy"):
+                assert value == default, f"{table}.{key}"
+
+
+@pytest.mark.parametrize("site", sorted((config_dir() / "sites").glob("*.toml")), ids=lambda path: path.stem)
+def test_example_sites_load(site: Path) -> None:
+    """The complete example sites are valid."""
+    assert load_settings(site).grid.profile
+
+
+# -- the token --------------------------------------------------------------------------------------------
+
+
+def charger(path: Path | None) -> ChargerSettings:
+    return ChargerSettings(serial="1", token_file=str(path) if path else None)
+
+
+def token_file(folder: Path, text: str = "abcd1234\n", mode: int = 0o600) -> Path:
+    path = folder / "goe_token"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_the_token_comes_from_its_file_and_is_read_again(tmp_path: Path) -> None:
+    """A renewed token is picked up without a restart."""
+    path = token_file(tmp_path)
+    source = TokenSource(charger(path), {})
+    assert source() == "abcd1234"
+    path.unlink()
+    token_file(tmp_path, "efgh5678")
+    assert source() == "efgh5678"
+
+
+def test_the_credential_wins(tmp_path: Path) -> None:
+    """Under systemd the credential is used."""
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    token_file(folder, "from-systemd", 0o440)
+    assert TokenSource(charger(None), {"CREDENTIALS_DIRECTORY": str(folder)})() == "from-systemd"
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_token_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    """A token file readable by others is refused with the remedy, without the token."""
+    with pytest.raises(ConfigError, match="chmod 600") as caught:
+        TokenSource(charger(token_file(tmp_path, mode=mode)), {})()
+    assert "abcd1234" not in str(caught.value)
+
+
+def test_links_empty_and_odd_tokens_are_refused(tmp_path: Path) -> None:
+    """A link, an empty file and one with control characters are no tokens."""
+    path = token_file(tmp_path)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    empty = tmp_path / "empty"
+    empty.touch(0o600)
+    for bad in (link, empty, tmp_path / "none"):
+        with pytest.raises(ConfigError):
+            TokenSource(charger(bad), {})()
+    token_file(tmp_path, "abcd\x1b[2J")
+    with pytest.raises(ConfigError):
+        TokenSource(charger(path), {})()
+    with pytest.raises(ConfigError, match="token_file"):
+        TokenSource(charger(None), {})()
