@@ -1,0 +1,98 @@
+"""Questions to the ledger while the controller runs: a second connection that can only read."""
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.errors import LedgerError
+
+
+@dataclass(frozen=True, slots=True)
+class LastDecision:
+    """The newest decision, as it was written."""
+
+    wall_ms: int
+    in_force: str
+    wish: str
+    action: str
+    reason: str
+    ceiling: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Energy into the car by source in Wh, its cost in ct, and what was switched."""
+
+    grid_wh: float
+    pv_wh: float
+    cost_ct: float
+    writes: int
+    starts: int
+    phase_changes: int
+
+
+class Report:
+    """Read-only answers; raises LedgerError if there is no ledger."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise LedgerError(f"{path}: there is no ledger yet. Remedy: has ampilot run with this config?")
+        self._path = path
+
+    @contextlib.contextmanager
+    def _db(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: {error}") from None
+
+    def last_decision(self) -> LastDecision | None:
+        """Return the newest decision."""
+        sql = "SELECT wall_ms, in_force, wish, action, reason, ceiling, facts FROM decisions ORDER BY id DESC"
+        with self._db() as db:
+            row = db.execute(sql + " LIMIT 1").fetchone()
+        if row is None:
+            return None
+        wall_ms, in_force, wish, action, reason, ceiling, facts = row
+        return LastDecision(wall_ms, in_force, wish, action, reason, ceiling, json.loads(facts))
+
+    def readings(self, from_ms: int, to_ms: int) -> list[tuple[Any, ...]]:
+        """Return the 10-s rows between two times, without the step and the count."""
+        sql = (
+            "SELECT wall_ms, grid_import_w, base_import_w, pv_yield_w, battery_charge_w, car_w, offered_a, "
+            "phases FROM readings WHERE step_s = 10 AND wall_ms BETWEEN ? AND ? ORDER BY wall_ms"
+        )
+        with self._db() as db:
+            return db.execute(sql, (from_ms, to_ms)).fetchall()
+
+    def totals(self, from_ms: int, to_ms: int) -> Totals:
+        """Return the sums of the sessions that began in the span."""
+        sql = (
+            "SELECT total(grid_wh), total(pv_wh), total(cost_ct), sum(starts), sum(phase_changes) "
+            "FROM sessions WHERE plugged_ms BETWEEN ? AND ?"
+        )
+        with self._db() as db:
+            grid, pv, cost, starts, changes = db.execute(sql, (from_ms, to_ms)).fetchone()
+            writes = db.execute(
+                "SELECT count(*) FROM intents WHERE wall_ms BETWEEN ? AND ?", (from_ms, to_ms)
+            ).fetchone()[0]
+        return Totals(grid, pv, cost, writes, starts or 0, changes or 0)
+
+    def events(self, most: int = 10) -> list[tuple[int, str, str]]:
+        """Return the newest events: time, severity, text."""
+        with self._db() as db:
+            return db.execute(
+                "SELECT wall_ms, severity, text FROM events ORDER BY id DESC LIMIT ?", (most,)
+            ).fetchall()
+
+    def intents(self, from_ms: int, to_ms: int) -> list[tuple[int, str, int, str, str]]:
+        """Return writes: time, command, safety, outcome, state."""
+        sql = "SELECT wall_ms, command, safety, outcome, state FROM intents WHERE wall_ms BETWEEN ? AND ?"
+        with self._db() as db:
+            return db.execute(sql + " ORDER BY id", (from_ms, to_ms)).fetchall()
