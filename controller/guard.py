@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 ALLOWED_KEYS = frozenset({"amp", "frc", "psm"})
 STOP = {"frc": 1}
-GAP_S = 4.0
-"""A little less than the gate's 5 s, so that rounding of clocks is not a bug report."""
+GAP_SHARE = 0.8
+"""Of the configured gap: a little less than the gate's own, so that rounding is not a bug report."""
 
 METER_AGE_S = 20.0
 CHARGER_AGE_S = 60.0
@@ -30,10 +30,10 @@ class Sight:
     since_last_send_s: float | None
 
 
-def objection(keys: Mapping[str, object], sight: Sight, max_current_a: int) -> str | None:
+def objection(keys: Mapping[str, object], sight: Sight, max_current_a: int, gap_s: float = 5.0) -> str | None:
     """Return why this message must not be sent, None if it may."""
     if dict(keys) == STOP:
-        return _too_soon(sight)
+        return _too_soon(sight, gap_s)
     if not keys or not set(keys) <= ALLOWED_KEYS:
         return f"keys {sorted(set(keys) - ALLOWED_KEYS)} are never sent"
     for key, value in keys.items():
@@ -48,11 +48,11 @@ def objection(keys: Mapping[str, object], sight: Sight, max_current_a: int) -> s
         return "a stop is sent alone" if force == 1 else f"frc {force} is never sent"
     if force == 2 and amp is None:
         return "a start carries its amp"
-    return _too_soon(sight) or _blind_raise(amp, force, mode, sight)
+    return _too_soon(sight, gap_s) or _blind_raise(amp, force, mode, sight)
 
 
-def _too_soon(sight: Sight) -> str | None:
-    if sight.since_last_send_s is not None and sight.since_last_send_s < GAP_S:
+def _too_soon(sight: Sight, gap_s: float) -> str | None:
+    if sight.since_last_send_s is not None and sight.since_last_send_s < GAP_SHARE * gap_s:
         return f"the last message left {sight.since_last_send_s:.1f} s ago"
     return None
 

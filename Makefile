@@ -1,0 +1,51 @@
+# make demo and make test need python3 (3.11 or newer, with venv) and a package registry; the rest is set up here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: demo test check lint types imports lock install uninstall clean
+
+demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
+	$(BIN)/ampilot demo
+
+test: $(STAMP)  ## the default run, about two minutes
+	$(BIN)/python -m pytest -q -m "not slow" -n auto
+
+test-all: $(STAMP)  ## everything, the slow ones too
+	AMPILOT_EXAMPLES=200 $(BIN)/python -m pytest -q -n auto
+
+check: lint types imports
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "ampilot needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	touch $(STAMP)
+
+lock:  ## resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
+	uv pip compile pyproject.toml --extra plot --extra test --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
+	  -o requirements-dev.lock
+
+install:  ## as root, on Debian or Raspberry Pi OS: private environment, user, config, service
+	sh systemd/install.sh
+
+uninstall:
+	sh systemd/uninstall.sh
+
+clean:
+	rm -rf $(VENV) out build dist

@@ -1,0 +1,131 @@
+"""`ampilot check`: reach the devices, say in plain words what was read, and a remedy for each failure."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from controller.clock import SystemClock
+from controller.credentials import TokenSource
+from controller.daemon import devices_of
+from controller.errors import AmpilotError, ChargerError, ConfigError, MeterError
+from controller.load_settings import load_settings
+from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
+from controller.plugins import conformance, load_strategy
+
+Say = Callable[[str, bool], None]
+"""Takes a line and whether it is good news."""
+
+
+async def check_site(config: Path, say: Say) -> int:
+    """Return the number of failures; nothing is ever written to the charger."""
+    settings = load_settings(config)
+    say(f"config   {config} is valid", True)
+    failures = 0
+    try:
+        load_strategy(settings.strategy.name, settings.strategy.options)
+        say(f"strategy {settings.strategy.name} with {settings.strategy.options or 'its defaults'}", True)
+    except AmpilotError as error:
+        failures += 1
+        say(f"strategy {error}", False)
+    token = TokenSource(settings.charger)
+    if settings.charger.transport != "local":
+        try:
+            token()
+            say("token    found, readable by you alone", True)
+        except ConfigError as error:
+            failures += 1
+            say(f"token    {error}", False)
+    devices = devices_of(settings, token, SystemClock())
+    for name in ("grid", "pv", "battery"):
+        meter = getattr(devices, name)
+        if meter is None:
+            continue
+        try:
+            say(f"{name:8} {describe(await meter.read())}", True)
+        except MeterError as error:
+            failures += 1
+            say(f"{name:8} {error}. Remedy: {_meter_remedy(str(error))}", False)
+        await meter.close()
+    try:
+        for line in describe_charger(await devices.charger.read(), settings.charger.max_current_a):
+            say(f"charger  {line}", True)
+    except ChargerError as error:
+        failures += 1
+        say(f"charger  {error}. Remedy: {_charger_remedy(str(error))}", False)
+    await devices.charger.close()
+    return failures
+
+
+def check_strategy(name: str, say: Say) -> int:
+    """Run the conformance suite on a strategy with its default options; return the number of faults."""
+    faults = conformance(load_strategy(name, {}))
+    for fault in faults:
+        say(fault, False)
+    if not faults:
+        say(f"strategy {name} keeps its contract: total, pure, a reason for every wish", True)
+    return len(faults)
+
+
+def describe(reading: Reading) -> str:
+    """Return a reading in plain words."""
+    if isinstance(reading, PvReading):
+        return f"the sun gives {reading.pv_yield_w:.0f} W"
+    if isinstance(reading, BatteryReading):
+        what = "charges with" if reading.battery_charge_w >= 0 else "gives"
+        soc = "" if reading.soc_pct is None else f", {reading.soc_pct:.0f} % full"
+        return f"the battery {what} {abs(reading.battery_charge_w):.0f} W{soc}"
+    return _describe_grid(reading)
+
+
+def _describe_grid(reading: GridReading) -> str:
+    what = "takes" if reading.grid_import_w >= 0 else "feeds in"
+    text = f"the house {what} {abs(reading.grid_import_w):.0f} W"
+    if reading.phase_import_w is not None:
+        text += " (" + ", ".join(f"L{i + 1} {w:.0f} W" for i, w in enumerate(reading.phase_import_w)) + ")"
+    elif reading.phase_current_a is None:
+        text += "; no values per phase: the whole import is taken to flow on one"
+    if reading.voltage_v is not None:
+        text += f", {max(reading.voltage_v):.0f} V"
+    return text + ". Switch on a kettle: the number must rise; if it falls, set reverse = true"
+
+
+def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:
+    """Return the charger's state in plain words, a line each, conflicts included."""
+    lines = [
+        f"{status.model or 'go-e'} {status.firmware or ''}, car {status.car}, draws "
+        f"{'?' if status.power_w is None else f'{status.power_w:.0f}'} W, set to {status.requested_a} A"
+    ]
+    if status.hardware_limit_a is not None and status.hardware_limit_a < max_current_a:
+        lines.append(f"box, cable or adapter allow {status.hardware_limit_a} A, less than max_current_a")
+    if status.use_pv_surplus or status.logic_mode in (4, 5):
+        lines.append(
+            "its own Eco or trip logic is on: switch it to Basic in the go-e app, two cooks spoil it"
+        )
+    if status.access_control == 1 and status.transaction is None:
+        lines.append("access control is on: it will not charge until you authorise in the app")
+    if status.pause_allowed is False:
+        lines.append("pausing is not allowed in its settings (acp): it may go on charging when told to stop")
+    if not status.can_switch_phases:
+        lines.append("it does not report a phase setting: phases will not be switched")
+    if status.error:
+        lines.append(f"it reports error {status.error}: nothing will be started")
+    return lines
+
+
+def _meter_remedy(text: str) -> str:
+    if "connected to" in text:
+        return "check address, port and cable, and that Modbus is enabled on the device"
+    if "exception 2" in text or "word order" in text:
+        return "try another profile or word_order"
+    if "gateway" in text:
+        return "check unit_id and the serial line behind the gateway"
+    return "another program may hold its only connection; check unit_id and profile"
+
+
+def _charger_remedy(text: str) -> str:
+    if "401" in text or "token" in text:
+        return (
+            "create the token in the go-e app (Internet, Advanced settings, Cloud API) and put it in its file"
+        )
+    if "403" in text or "404" in text:
+        return "is the box online, and is the cloud API enabled in the go-e app?"
+    return "check the internet connection, or host for the local API"

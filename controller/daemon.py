@@ -1,0 +1,112 @@
+"""`ampilot run`: config to running controller, and back down in order."""
+
+import asyncio
+import faulthandler
+import logging
+import os
+import signal
+from pathlib import Path
+
+from controller.chargers import open_charger
+from controller.clock import SystemClock
+from controller.credentials import TokenSource
+from controller.ledger import Ledger
+from controller.load_settings import load_settings
+from controller.logging_setup import set_up
+from controller.loop import Devices, Loop
+from controller.meters import Role, open_meters
+from controller.plugins import load_strategy
+from controller.schedule import Schedule
+from controller.settings import MeterSettings, Settings
+from controller.watchdog import Notifier
+
+log = logging.getLogger(__name__)
+STOP_S = 5.0
+OTHERS_POLL_S = 5.0
+
+
+def devices_of(settings: Settings, token: TokenSource, clock: SystemClock) -> Devices:
+    """Return the devices the config describes. Raises ConfigError."""
+    wanted: dict[Role, MeterSettings] = {"grid": settings.grid}
+    if settings.pv is not None:
+        wanted["pv"] = settings.pv
+    if settings.battery is not None:
+        wanted["battery"] = settings.battery
+    meters = open_meters(wanted, clock)
+    charger = open_charger(settings.charger, token, clock)
+    return Devices(meters["grid"], charger, meters.get("pv"), meters.get("battery"))
+
+
+async def run(config: Path) -> None:
+    """Run until SIGTERM or SIGINT. Raises ConfigError, StrategyError, LedgerError before anything is sent."""
+    settings = load_settings(config)
+    clock = SystemClock()
+    token = TokenSource(settings.charger)
+    secrets: list[str] = []
+    if settings.charger.transport != "local":
+        secrets.append(token())
+    set_up(settings.log.level, os.environ, lambda: secrets)
+    faulthandler.enable()
+    strategy = load_strategy(settings.strategy.name, settings.strategy.options)
+    devices = devices_of(settings, token, clock)
+    ledger = Ledger.open(Path(settings.ledger.path), clock)
+    notifier = Notifier.from_env()
+    prices = settings.prices.prices()
+    loop = Loop(
+        devices,
+        strategy,
+        settings.limits(),
+        prices=lambda: prices,
+        ledger=ledger,
+        clock=clock,
+        notifier=notifier,
+        timezone=settings.site.timezone,
+    )
+    schedule = _scheduled(settings, loop, ledger, clock)
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    ledger.record_event("start", "info", f"started with strategy {settings.strategy.name}")
+    log.info("event=start strategy=%s charger=%s", settings.strategy.name, settings.charger.serial)
+    schedule.start()
+    notifier.ready()
+    try:
+        await stop.wait()
+    finally:
+        notifier.stopping()
+        await schedule.stop()
+        try:
+            async with asyncio.timeout(STOP_S):
+                await loop.stop()
+        except TimeoutError:
+            log.warning("event=stop_timeout the charger did not answer in %.0f s", STOP_S)
+        ledger.record_event("stop", "info", "stopped")
+        ledger.close()
+        log.info("event=stop")
+
+
+def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemClock) -> Schedule:
+    """Return the jobs of the controller, not yet started."""
+    timing = settings.timing
+
+    def failed(name: str, error: Exception) -> None:
+        log.error("event=job_failed job=%s", name, exc_info=error)
+        ledger.record_event("bug", "error", f"{name}: {type(error).__name__}")
+
+    def charger_pace_s() -> float:
+        return timing.charger_poll_s if loop.car_connected else timing.charger_idle_poll_s
+
+    async def maintain() -> None:
+        ledger.maintain(
+            keep_10s_days=settings.ledger.keep_10s_days, keep_60s_days=settings.ledger.keep_60s_days
+        )
+
+    schedule = Schedule(clock, failed)
+    schedule.every(lambda: timing.meter_poll_s, loop.poll_meter, "meter")
+    schedule.every(charger_pace_s, loop.poll_charger, "charger")
+    if settings.pv is not None or settings.battery is not None:
+        schedule.every(lambda: OTHERS_POLL_S, loop.poll_others, "others")
+    schedule.every(lambda: timing.decide_s, loop.decide, "decide")
+    schedule.daily(3, 17, settings.site.timezone, maintain, "maintain")
+    return schedule

@@ -1,0 +1,66 @@
+"""`ampilot explain`: why it does what it does now, with amounts and time left."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.report import LastDecision
+
+STALE_S = 120.0
+
+
+def explain(decision: LastDecision, events: list[tuple[int, str, str]], now: datetime) -> list[str]:
+    """Return the newest decision as lines a person can act on."""
+    facts = decision.facts
+    at = datetime.fromtimestamp(decision.wall_ms / 1000, UTC)
+    age_s = (now - at).total_seconds()
+    lines = [f"{at.astimezone():%d %b %H:%M:%S}, {age_s:.0f} s ago"]
+    if age_s > STALE_S:
+        lines.append("This is old: is ampilot running? Try: systemctl status ampilot")
+    lines += [_offer(decision, facts), f"Why: {decision.reason}."]
+    if decision.action != "hold":
+        lines.append(f"It just said: {decision.action}.")
+    lines += _money(facts)
+    if facts.get("hold_left_s"):
+        lines.append(f"This holds for {facts['hold_left_s']:.0f} s more.")
+    lines.append(_data(facts))
+    lines.append(f"Most that is allowed: {decision.ceiling}.")
+    if facts.get("yielded"):
+        lines.append("Somebody set the charger by app or button; unplug the car to hand it back.")
+    if events:
+        lines.append("Lately:")
+        for wall_ms, _, text in events:
+            lines.append(f"  {datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone():%H:%M} {text}")
+    return lines
+
+
+def _offer(decision: LastDecision, facts: dict[str, Any]) -> str:
+    if not facts.get("car_connected"):
+        return "No car is connected."
+    power_w = facts.get("car_power_w") or 0.0
+    return f"Offered now: {decision.in_force}; the car draws {power_w:.0f} W."
+
+
+def _money(facts: dict[str, Any]) -> list[str]:
+    """Return the engine's numbers: what a kWh is worth, the surplus, the race against the next set-point."""
+    lines = []
+    if "value_ct_per_kwh" in facts:
+        text = f"A kWh in the car is worth {facts['value_ct_per_kwh']:.1f} ct; import feels like "
+        text += f"{facts['import_ct_per_kwh']:.1f} ct; the surplus is {facts['surplus_w']:.0f} W"
+        if "running_ct_per_h" in facts:
+            text += f"; going on as now costs {facts['running_ct_per_h']:+.1f} ct an hour"
+        lines.append(text + ".")
+    if "next" in facts:
+        text = f"Next would be {facts['next']}: regret {max(facts['regret_ct'], 0):.2f} of "
+        text += f"{facts['price_ct']:.2f} ct"
+        if facts.get("time_left_s"):
+            text += f", in about {facts['time_left_s']:.0f} s if this holds"
+        lines.append(text + ".")
+    return lines
+
+
+def _data(facts: dict[str, Any]) -> str:
+    return (
+        f"Data: meter {facts.get('meter', '?')} ({facts.get('meter_age_s', 0):.0f} s), "
+        f"charger {facts.get('charger', '?')} ({facts.get('charger_age_s', 0):.0f} s); "
+        f"{facts.get('writes_15_min', 0)} commands in the last 15 minutes."
+    )

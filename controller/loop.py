@@ -1,0 +1,392 @@
+"""The shell around the core: polls, decides, writes, records. One tick is `decide`.
+
+Three jobs run beside each other and share only what they read last: a slow cloud never delays the meter. A
+write is on disk as an intent before it leaves; its outcome only says what was answered, and a later read says
+whether it was applied.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from controller import accounting, guard, pipeline, snapshot
+from controller.clock import Clock
+from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible
+from controller.gate import GateState
+from controller.ledger import Ledger, ReadingRow
+from controller.limits import Limits
+from controller.logging_setup import Faults
+from controller.model import (
+    BatteryReading,
+    Charge,
+    Charger,
+    ChargerStatus,
+    Decision,
+    Force,
+    GridReading,
+    Meter,
+    Off,
+    OutcomeKind,
+    Prices,
+    PvReading,
+    Send,
+    Settings,
+    SiteSnapshot,
+    Strategy,
+    WriteOutcome,
+)
+from controller.phases import PhaseHistory
+from controller.watchdog import Notifier, Progress
+
+log = logging.getLogger(__name__)
+HISTORY = 120
+QUIET_DECISION_S = 60.0
+"""An unchanged decision is written to the ledger this often."""
+
+
+@dataclass(slots=True)
+class Devices:
+    """What the loop talks to; everything but grid and charger is optional."""
+
+    grid: Meter
+    charger: Charger
+    pv: Meter | None = None
+    battery: Meter | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was read last."""
+
+    grid: deque[GridReading] = field(default_factory=lambda: deque(maxlen=HISTORY))
+    charger: deque[ChargerStatus] = field(default_factory=lambda: deque(maxlen=12))
+    pv: PvReading | None = None
+    battery: BatteryReading | None = None
+    grid_changed_s: float | None = None
+    grid_invalid: bool = False
+
+
+class Loop:
+    """One controller: its devices, its strategy, its state."""
+
+    def __init__(
+        self,
+        devices: Devices,
+        strategy: Strategy,
+        limits: Limits,
+        *,
+        prices: Callable[[], Prices],
+        ledger: Ledger,
+        clock: Clock,
+        notifier: Notifier,
+        timezone: str = "UTC",
+    ) -> None:
+        self._devices, self._strategy, self._limits = devices, strategy, limits
+        self._prices, self._ledger, self._clock = prices, ledger, clock
+        self._zone = ZoneInfo(timezone)
+        self._seen = Seen()
+        self._progress = Progress(notifier)
+        self._faults = Faults(log, clock.monotonic)
+        self._started_s = self._last_tick_s = float(clock.monotonic())
+        self._last_said: tuple[str, str, str] | None = None
+        self._last_row_s = 0.0
+        self._open_intent: int | None = None
+        self._last_status = ""
+        self.state = replace(pipeline.initial(strategy), gate=restored(ledger, clock, limits))
+        self.ticks = 0
+        self.guard_refusals = 0
+        self.last: tuple[SiteSnapshot, Decision] | None = None
+
+    @property
+    def car_connected(self) -> bool:
+        """Return whether a car hangs on the cable; sets the pace of the charger's polls."""
+        return self.state.link.connected
+
+    # -- reading --------------------------------------------------------------------------------
+
+    async def poll_meter(self) -> None:
+        """Read the grid meter once."""
+        try:
+            reading = await self._devices.grid.read()
+        except MeterImplausible as error:
+            self._seen.grid_invalid = True
+            self._fault("meter", str(error))
+            return
+        except MeterError as error:
+            self._fault("meter", str(error))
+            return
+        assert isinstance(reading, GridReading)
+        previous = self._seen.grid[-1] if self._seen.grid else None
+        if previous is None or reading.fingerprint != previous.fingerprint:
+            self._seen.grid_changed_s = reading.taken_s
+        self._seen.grid.append(reading)
+        self._seen.grid_invalid = False
+        self._recovered("meter")
+
+    async def poll_others(self) -> None:
+        """Read pv and battery once, where there are any."""
+        for name, meter in (("pv", self._devices.pv), ("battery", self._devices.battery)):
+            if meter is None:
+                continue
+            try:
+                reading = await meter.read()
+            except MeterError as error:
+                self._fault(name, str(error))
+                continue
+            if isinstance(reading, PvReading):
+                self._seen.pv = reading
+            elif isinstance(reading, BatteryReading):
+                self._seen.battery = reading
+            self._recovered(name)
+
+    async def poll_charger(self) -> None:
+        """Read the charger once."""
+        try:
+            status = await self._devices.charger.read()
+        except AuthRejected as error:
+            self._fault("token", str(error))
+            return
+        except ChargerError as error:
+            self._fault("charger", str(error))
+            return
+        known = self._seen.charger
+        if not known or status.data_s > known[-1].data_s:
+            known.append(status)
+        self._recovered("charger")
+        self._recovered("token")
+
+    # -- deciding -------------------------------------------------------------------------------
+
+    async def decide(self) -> None:
+        """Decide once and carry it out."""
+        now_s = float(self._clock.monotonic())
+        snap = snapshot.build(self._observations(now_s), self._limits, self.state.link.last_write_s)
+        before = self.state
+        self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
+        self._last_tick_s = now_s
+        self._follow_link(before, decision)
+        share = accounting.attribute(snap, self._limits.max_current_a)
+        if share.total_wh > 0:
+            day = self._clock.wall().astimezone(self._zone).date().isoformat()
+            self._ledger.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
+        if isinstance(decision.action, Send):
+            await self._send(decision.action, before, snap)
+        self._record(snap, decision)
+        self.last = (snap, decision)
+        self.ticks += 1
+        self._progress.decided(now_s, self._last_status, recorded=True)
+
+    async def stop(self) -> None:
+        """Leave the charger at the blind level, best effort, then close everything."""
+        if self.state.link.connected and isinstance(self.state.link.in_force, Charge):
+            blind_a = self._limits.blind_a
+            settings = Settings(force=Force.OFF) if blind_a == 0 else Settings(current_a=blind_a)
+            lower = blind_a < self.state.link.in_force.current_a
+            if lower:
+                command = Off() if blind_a == 0 else Charge(blind_a, self.state.link.phases_set)
+                send = Send(command, settings, True, "the controller stops")
+                await self._write(send)
+        await self._devices.charger.close()
+        for meter in (self._devices.grid, self._devices.pv, self._devices.battery):
+            if meter is not None:
+                await meter.close()
+
+    def _observations(self, now_s: float) -> snapshot.Observations:
+        seen = self._seen
+        return snapshot.Observations(
+            now_s=now_s,
+            since_s=self._last_tick_s,
+            started_s=self._started_s,
+            grid=tuple(seen.grid),
+            charger=tuple(seen.charger),
+            pv=seen.pv,
+            battery=seen.battery,
+            grid_changed_s=seen.grid_changed_s,
+            grid_invalid=seen.grid_invalid,
+            prices=self._prices(),
+        )
+
+    # -- writing --------------------------------------------------------------------------------
+
+    async def _send(self, action: Send, before: pipeline.LoopState, snap: SiteSnapshot) -> None:
+        """Ask the guard, record the intent, send, record the answer."""
+        link = before.link
+        knobs = self.state.link.knobs
+        sight = guard.Sight(
+            meter_age_s=snap.grid_age_s if snap.grid_import_w is not None else None,
+            charger_age_s=snap.charger_age_s if snap.charger is not None else None,
+            reported={"amp": knobs.current_a, "frc": knobs.force, "psm": knobs.phase_mode},
+            since_last_send_s=None if link.last_write_s is None else snap.now_s - link.last_write_s,
+        )
+        most_a = self._limits.max_current_a
+        objection = guard.objection(action.settings.keys(), sight, most_a, self._limits.write_gap_s)
+        if objection is not None:
+            self.guard_refusals += 1
+            self._ledger.record_event("guard", "error", f"the guard refused {action.command}: {objection}")
+            log.error("event=guard_refusal command=%s objection=%s", action.command, objection)
+            self.state = pipeline.answered(self.state, WriteOutcome(OutcomeKind.REFUSED, objection))
+            return
+        outcome = await self._write(action)
+        self.state = pipeline.answered(self.state, outcome)
+        self._count(action, before)
+
+    async def _write(self, action: Send) -> WriteOutcome:
+        keys = action.settings.keys()
+        if self._open_intent is not None:
+            self._ledger.close_intents("superseded")
+        intent = self._ledger.record_intent(
+            str(action.command), keys, safety=action.safety, reason=action.reason
+        )
+        self._open_intent = intent
+        outcome = await self._devices.charger.write(action.settings)
+        self._ledger.record_outcome(intent, outcome.kind, outcome.detail)
+        text = " ".join(f"{key}={value}" for key, value in keys.items())
+        log.info(
+            "event=write_%s %s command=%r safety=%s reason=%r",
+            outcome.kind,
+            text,
+            str(action.command),
+            action.safety,
+            action.reason,
+        )
+        return outcome
+
+    def _count(self, action: Send, before: pipeline.LoopState) -> None:
+        starts = isinstance(action.command, Charge) and isinstance(before.link.in_force, Off)
+        changed = self.state.gate.phase.changes > before.gate.phase.changes
+        self._ledger.count(writes=1, starts=int(starts), phase_changes=int(changed))
+
+    def _follow_link(self, before: pipeline.LoopState, decision: Decision) -> None:
+        """Write down what the charger's side showed: applied writes, cars, foreign hands."""
+        after = self.state.link
+        applied = before.link.pending is not None and after.pending is None
+        if applied and self._open_intent is not None:
+            self._ledger.close_intents("applied", up_to=self._open_intent)
+            self._open_intent = None
+        if after.known and not before.link.known:
+            self._close_old_intents(str(after.in_force))
+        if after.connected and not before.link.connected:
+            self._ledger.open_session()
+        if before.link.connected and not after.connected:
+            self._ledger.close_session()
+        for note in decision.notes:
+            severity = "warning" if "outside" in note or "not arrive" in note else "info"
+            self._ledger.record_event("charger", severity, note)
+            log.info("event=charger %s", note)
+
+    def _close_old_intents(self, in_force: str) -> None:
+        """Close what an earlier run left open by what the first read shows; nothing is sent again."""
+        rows = self._ledger.open_intents()
+        if rows:
+            applied = rows[-1][1] == in_force
+            self._ledger.close_intents("applied" if applied else "not_applied")
+            self._ledger.record_event("restart", "info", f"{len(rows)} open writes of an earlier run closed")
+
+    # -- recording ------------------------------------------------------------------------------
+
+    def _record(self, snap: SiteSnapshot, decision: Decision) -> None:
+        action = decision.action
+        said = (str(decision.in_force), str(decision.wish.target), type(action).__name__)
+        self._last_status = _status_line(snap, decision, self.state.gate, self._limits)
+        quiet = said == self._last_said and snap.now_s - self._last_row_s < QUIET_DECISION_S
+        if not quiet or isinstance(action, Send):
+            self._last_said, self._last_row_s = said, snap.now_s
+            self._ledger.record_decision(
+                in_force=str(decision.in_force),
+                wish=f"{decision.wish.target}: {decision.wish.reason}",
+                action=f"send {action.command}" if isinstance(action, Send) else "hold",
+                reason=action.reason,
+                ceiling=_ceiling_text(decision),
+                facts=self._facts(snap, decision),
+            )
+        self._ledger.record_reading(
+            ReadingRow(
+                wall_ms=int(self._clock.wall().timestamp() * 1000),
+                grid_import_w=snap.grid_import_w,
+                base_import_w=snap.base_import_w,
+                pv_yield_w=snap.pv_yield_w,
+                battery_charge_w=snap.battery_charge_w,
+                car_w=snap.car_power_w,
+                offered_a=decision.in_force.current_a if isinstance(decision.in_force, Charge) else 0,
+                phases=self.state.link.phases_set,
+            )
+        )
+
+    def _facts(self, snap: SiteSnapshot, decision: Decision) -> dict[str, Any]:
+        facts: dict[str, Any] = dict(decision.wish.facts)
+        until_s = getattr(decision.action, "until_s", None)
+        if until_s is not None:
+            facts["hold_left_s"] = max(until_s - snap.now_s, 0.0)
+        facts |= {
+            "car_connected": self.state.link.connected,
+            "car_power_w": snap.car_power_w,
+            "grid_import_w": snap.grid_import_w,
+            "base_import_w": snap.base_import_w,
+            "meter_age_s": snap.grid_age_s,
+            "meter": snap.grid_quality.name.lower(),
+            "charger_age_s": snap.charger_age_s,
+            "charger": snap.charger_quality.name.lower(),
+            "writes_15_min": _recent(self.state.gate, snap.now_s, self._limits),
+            "yielded": self.state.link.yielded,
+        }
+        return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}
+
+    def _fault(self, kind: str, text: str) -> None:
+        if self._faults.report(kind, text):
+            self._ledger.record_event(kind, "warning", text)
+
+    def _recovered(self, kind: str) -> None:
+        lasted_s = self._faults.over(kind)
+        if lasted_s is not None and lasted_s >= 1.0:
+            self._ledger.record_event(kind, "info", f"{kind} is back after {lasted_s:.0f} s")
+
+
+def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
+    """Return the gate's memory after a restart, from the writes on record.
+
+    What was switched lately counts as just switched, so that neither budget nor minimum times start anew.
+    """
+    now_s = float(clock.monotonic())
+    comfort: list[float] = []
+    safety: list[float] = []
+    off_s: float | None = None
+    change_s: float | None = None
+    phases = ""
+    for age_s, is_safety, command in ledger.recent_writes(86_400.0):
+        (safety if is_safety else comfort).append(now_s - age_s)
+        if command == "off":
+            off_s = now_s - age_s
+        elif " x" in command:
+            if phases and command[-1] != phases:
+                change_s = now_s - age_s
+            phases = command[-1]
+    kept = comfort[-limits.writes_per_day :]
+    return GateState(
+        off_since_s=off_s,
+        phase=PhaseHistory(change_s, 0),
+        comfort_writes_s=tuple(kept),
+        safety_writes_s=tuple(safety),
+    )
+
+
+def _recent(state: GateState, now_s: float, limits: Limits) -> int:
+    return sum(1 for at in state.comfort_writes_s if now_s - at < limits.window_s)
+
+
+def _ceiling_text(decision: Decision) -> str:
+    top = decision.ceiling
+    text = f"raise to {top.raise_one_a} A x1 or {top.raise_three_a} A x3 ({top.source})"
+    return f"{text}; reduce: {top.reduce_source}" if top.reduce_source else text
+
+
+def _status_line(snap: SiteSnapshot, decision: Decision, state: GateState, limits: Limits) -> str:
+    """Return one line for `systemctl status`."""
+    offer = "charging " if isinstance(decision.in_force, Charge) else ""
+    used = _recent(state, snap.now_s, limits)
+    return (
+        f"{offer}{decision.in_force}, car {snap.car_power_w:.0f} W, meter {snap.grid_age_s:.0f} s, "
+        f"charger {snap.charger_age_s:.0f} s, writes {used}/{limits.comfort_writes_per_window}"
+    )

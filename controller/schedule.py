@@ -1,0 +1,110 @@
+"""APScheduler behind a trigger that no clock step can stop or flood.
+
+Its own interval trigger lives on the wall clock: a step back of an hour silences it for an hour, a step ahead
+of years makes it list every missed run. Ours computes the next run from *now*, and a guard compares wall and
+monotonic clock twice a second and re-arms every job when they drift apart.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.cron import CronTrigger
+
+from controller.clock import Clock
+
+GUARD_S = 0.5
+DRIFT_S = 2.0
+
+Work = Callable[[], Awaitable[None]]
+log = logging.getLogger(__name__)
+
+
+class FromNow(BaseTrigger):  # type: ignore[misc]
+    """Fires a while after now; `interval_s` is asked anew each time."""
+
+    def __init__(self, interval_s: Callable[[], float]) -> None:
+        self._interval_s = interval_s
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """Return the next run in wall time, counted from now and never listing missed ones."""
+        wait = timedelta(seconds=self._interval_s())
+        if previous is not None and previous <= now < previous + wait:
+            return previous + wait  # keeps the beat while the clock runs evenly
+        return now + wait
+
+
+class Schedule:
+    """The jobs of one controller. Runs of a job never overlap; an error in one goes to `on_error`."""
+
+    def __init__(self, clock: Clock, on_error: Callable[[str, Exception], None]) -> None:
+        self._clock, self._on_error = clock, on_error
+        defaults = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults=defaults)
+        self._ticks: dict[str, FromNow] = {}
+        self._guard: asyncio.Task[None] | None = None
+        self._busy: set[str] = set()
+        self.skipped = 0
+
+    def every(self, interval_s: Callable[[], float], work: Work, name: str) -> None:
+        """Run `work` again and again, the first time at once."""
+        trigger = FromNow(interval_s)
+        self._ticks[name] = trigger
+        self._scheduler.add_job(self._run, trigger, (name, work), id=name, next_run_time=datetime.now(UTC))
+
+    def daily(self, hour: int, minute: int, timezone: str, work: Work, name: str) -> None:
+        """Run `work` once a local day; a run missed by a clock step is made up for once."""
+        trigger = CronTrigger(hour=hour, minute=minute, timezone=ZoneInfo(timezone))
+        self._scheduler.add_job(self._run, trigger, (name, work), id=name)
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._scheduler.start()
+        self._guard = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """End all jobs and wait for the guard."""
+        if self._guard is not None:
+            self._guard.cancel()
+            await asyncio.gather(self._guard, return_exceptions=True)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await asyncio.sleep(0)
+
+    async def _run(self, name: str, work: Work) -> None:
+        if name in self._busy:
+            self.skipped += 1
+            return
+        self._busy.add(name)
+        try:
+            await work()
+        except Exception as error:
+            self._on_error(name, error)
+        finally:
+            self._busy.discard(name)
+
+    async def _watch(self) -> None:
+        """Re-arm every job when the wall clock steps against the monotonic one."""
+        offset_s = self._offset_s()
+        while True:
+            await asyncio.sleep(GUARD_S)
+            now_offset_s = self._offset_s()
+            if abs(now_offset_s - offset_s) > DRIFT_S:
+                log.warning("event=clock_step by=%.0fs", now_offset_s - offset_s)
+                self._rearm()
+            offset_s = now_offset_s
+
+    def _rearm(self) -> None:
+        now = datetime.now(UTC)
+        for job in self._scheduler.get_jobs():
+            trigger: Any = job.trigger
+            job.modify(next_run_time=now if job.id in self._ticks else trigger.get_next_fire_time(None, now))
+
+    def _offset_s(self) -> float:
+        return self._clock.wall().timestamp() - self._clock.monotonic()

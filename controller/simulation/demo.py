@@ -1,0 +1,146 @@
+"""`ampilot demo`: a whole simulated day through real sockets, in lock-step with a simulated clock.
+
+The house and the controller share one clock that is moved by hand: every second of the day is lived, every
+reading goes over Modbus TCP and every status and command over HTTP, and nothing depends on this machine's
+speed. What is simulated is the house; the controller is the one that `ampilot run` starts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from controller.chargers import CloudTransport
+from controller.clock import SimClock
+from controller.ledger import Ledger
+from controller.limits import Limits
+from controller.loop import Devices, Loop
+from controller.meters import open_meters
+from controller.model import Prices, Strategy
+from controller.plots import DaySeries, plot_day
+from controller.report import Report, Totals
+from controller.settings import MeterSettings
+from controller.simulation.serve import HouseOptions, ServedHouse
+from controller.watchdog import Notifier
+
+DAY_S = 86_400
+METER_POLL_S, CHARGER_POLL_S, IDLE_POLL_S, DECIDE_S = 2, 5, 30, 10
+MONDAY = datetime(2026, 6, 22, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoResult:
+    """What the day brought, as the ledger has it and as the house's own counters have it."""
+
+    totals: Totals
+    car_wh: float
+    import_wh: float
+    export_wh: float
+    yield_wh: float
+    load_wh: float
+    most_writes_15_min: int
+    meter_reads: int
+    http_requests: int
+    ledger: Path
+
+
+async def run_demo(
+    strategy: Strategy,
+    options: HouseOptions,
+    folder: Path,
+    limits: Limits,
+    progress: Callable[[float], None],
+    hours: float = 24.0,
+) -> DemoResult:
+    """Live one day and return its result; the ledger is left in `folder`."""
+    served = ServedHouse(options)
+    clock = SimClock(MONDAY, 0.0)
+    await served.start()
+    path = folder / "demo-ledger.db"
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    ledger = Ledger.open(path, clock)
+    house = served.house
+    before = (house.import_wh, house.export_wh, house.yield_wh)
+    meter = MeterSettings(profile=options.profile, host=options.host, port=served.meter.port, min_gap_s=0.0)
+    devices = Devices(
+        grid=open_meters({"grid": meter}, clock)["grid"],
+        charger=CloudTransport(options.serial, lambda: options.token, clock=clock, base_url=served.cloud.url),
+    )
+    loop = Loop(
+        devices,
+        strategy,
+        limits,
+        prices=Prices,
+        ledger=ledger,
+        clock=clock,
+        notifier=Notifier(None),
+    )
+    try:
+        await _live(served, clock, loop, int(hours * 3600), progress)
+    finally:
+        await loop.stop()
+        ledger.close()
+        await served.stop()
+    start_ms = int(MONDAY.timestamp() * 1000)
+    report = Report(path)
+    writes = [at for at, *_ in report.intents(start_ms, start_ms + DAY_S * 1000)]
+    return DemoResult(
+        totals=report.totals(start_ms, start_ms + DAY_S * 1000),
+        car_wh=house.ev_wh,
+        import_wh=house.import_wh - before[0],
+        export_wh=house.export_wh - before[1],
+        yield_wh=house.yield_wh - before[2],
+        load_wh=house.load_wh,
+        most_writes_15_min=_most_within(writes, 900_000),
+        meter_reads=len(served.meter.requests),
+        http_requests=len(served.cloud.requests),
+        ledger=path,
+    )
+
+
+async def _live(
+    served: ServedHouse, clock: SimClock, loop: Loop, seconds: int, progress: Callable[[float], None]
+) -> None:
+    """Let the day pass; the loop's jobs run when they are due."""
+    for second in range(METER_POLL_S, seconds + 1, METER_POLL_S):
+        served.advance(second)
+        clock.advance(METER_POLL_S)
+        await loop.poll_meter()
+        pace_s = CHARGER_POLL_S if loop.car_connected else IDLE_POLL_S
+        if second % pace_s < METER_POLL_S:
+            await loop.poll_charger()
+        if second % DECIDE_S == 0:
+            await loop.decide()
+        if second % 600 == 0:
+            progress(second / seconds)
+
+
+def _most_within(times_ms: list[int], span_ms: int) -> int:
+    return max((sum(1 for t in times_ms if at <= t < at + span_ms) for at in times_ms), default=0)
+
+
+def draw(result: DemoResult, path: Path, title: str) -> None:
+    """Draw the day from its ledger. Raises ConfigError without matplotlib."""
+    start_ms = int(MONDAY.timestamp() * 1000)
+    report = Report(result.ledger)
+    series = DaySeries()
+    for wall_ms, grid_w, base_w, pv_w, _, car_w, offered_a, phases in report.readings(
+        start_ms, start_ms + DAY_S * 1000
+    ):
+        series.hours.append((wall_ms - start_ms) / 3.6e6)
+        series.grid_import_w.append(grid_w or 0.0)
+        series.base_import_w.append(base_w or 0.0)
+        series.pv_w.append(pv_w if pv_w is not None else max(-(base_w or 0.0), 0.0))
+        series.car_w.append(car_w or 0.0)
+        series.offered_a.append(offered_a or 0)
+        series.phases.append(phases or 3)
+    intents = report.intents(start_ms, start_ms + DAY_S * 1000)
+    series.writes_h = [(wall_ms - start_ms) / 3.6e6 for wall_ms, *_ in intents]
+    totals = result.totals
+    share = 100 * totals.pv_wh / max(totals.pv_wh + totals.grid_wh, 1.0)
+    subtitle = (
+        f"simulated house · car {result.car_wh / 1000:.1f} kWh, {share:.0f} % sun · {totals.starts} starts, "
+        f"{totals.phase_changes} phase changes, {totals.writes} commands"
+    )
+    plot_day(series, path, title, subtitle)
