@@ -105,22 +105,33 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
     )
 
 
-def budget_left(state: GateState, now_s: float, limits: Limits) -> int:
-    """Return how many writes for comfort are left, by window and by day."""
+def budget_left(state: GateState, now_s: float, limits: Limits, *, stopping: bool = False) -> int:
+    """Return how many writes for comfort are left, by window and by day; the day's last are for stops."""
     window = sum(1 for at in state.comfort_writes_s if now_s - at < limits.window_s)
     day = sum(1 for at in state.comfort_writes_s if now_s - at < DAY_S)
-    return max(min(limits.comfort_writes_per_window - window, limits.writes_per_day - day), 0)
+    kept = 0 if stopping else min(limits.kept_for_stops, limits.writes_per_day // 2)
+    return max(min(limits.comfort_writes_per_window - window, limits.writes_per_day - kept - day), 0)
 
 
 def write_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limits) -> float:
-    """Return the price of a write: it rises exponentially as the window and the day are used up."""
-    writes = state.comfort_writes_s
-    window = sum(1 for at in writes[-limits.comfort_writes_per_window :] if now_s - at < limits.window_s)
-    used = max(
-        window / max(limits.comfort_writes_per_window, 1),
-        2 * len(writes) / max(limits.writes_per_day, 1) - 1,
+    """Return the price of a write: it rises exponentially as the window and the day fill up.
+
+    A write weighs less the longer ago it was, so the price falls again before the window lets go of it.
+    """
+    load = sum(
+        [1 - (now_s - at) / limits.window_s for at in state.comfort_writes_s if now_s - at < limits.window_s]
     )
-    return base_ct * exp(limits.write_price_slope * max(used, 0.0))
+    window = load / max(limits.comfort_writes_per_window, 1)
+    day = len(state.comfort_writes_s) / max(limits.writes_per_day, 1)
+    steepness = limits.write_price_slope * max(window - limits.write_price_from, 0.0)
+    steepness += limits.day_price_slope * max(day - limits.day_price_from, 0.0)
+    return base_ct * exp(steepness)
+
+
+def phase_price_ct(state: GateState, base_ct: float, limits: Limits) -> float:
+    """Return the price of a phase change: the fewer are left until the car is unplugged, the dearer."""
+    used = state.phase.changes / max(limits.phase_changes_per_plugin, 1)
+    return base_ct * exp(limits.phase_price_slope * used)
 
 
 def admit(

@@ -43,7 +43,16 @@ class Limits:
     window_s: float = 900.0
     writes_per_day: int = 200
     write_gap_s: float = 5.0
-    write_price_slope: float = 2.0
+    kept_for_stops: int = 10
+    """Of the day's writes, only a stop for comfort may use the last ones: no car is left on grid power
+    because the sun took all the commands."""
+
+    write_price_slope: float = 6.0
+    write_price_from: float = 0.3
+    day_price_slope: float = 4.0
+    day_price_from: float = 0.5
+    phase_price_slope: float = 1.0
+    """How prices rise as budgets empty; measured on every other of the recorded 1-s days."""
 
     @property
     def comfort_writes_per_window(self) -> int:

@@ -86,7 +86,7 @@ def _complete(snap: SiteSnapshot, link: Link, gate_state: GateState, limits: Lim
             prices.export_ct_per_kwh,
             write_ct,
             prices.start_ct,
-            prices.phase_change_ct,
+            gate.phase_price_ct(gate_state, prices.phase_change_ct, limits),
         ),
     )
 
