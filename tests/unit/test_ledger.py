@@ -1,0 +1,235 @@
+"""The ledger: intents first, one road for states, survival of kills, torn files and full disks."""
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.clock import SimClock
+from controller.errors import LedgerCorrupt
+from controller.ledger import Ledger, LedgerLocked, ReadingRow
+from controller.report import Report
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def clock() -> SimClock:
+    return SimClock(START)
+
+
+def row(at_ms: int, grid_w: float = 100.0) -> ReadingRow:
+    return ReadingRow(at_ms, grid_w, grid_w, None, None, 50.0, 6, 1)
+
+
+def test_an_intent_is_on_disk_before_its_outcome(tmp_path: Path) -> None:
+    """After record_intent returns, another connection sees the row, its outcome pending."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    intent = ledger.record_intent("6 A x1", {"amp": 6, "frc": 2}, safety=False, reason="sun")
+    with sqlite3.connect(tmp_path / "l.db") as other:
+        assert other.execute("SELECT outcome, state FROM intents").fetchall() == [("pending", "open")]
+    ledger.record_outcome(intent, "unknown", "timeout")
+    ledger.close_intents("applied")
+    assert Report(tmp_path / "l.db").intents(0, 2**60)[0][3:] == ("unknown", "applied")
+    ledger.close()
+
+
+def test_outcomes_and_states_only_move_forward(tmp_path: Path) -> None:
+    """A written outcome stays, a closed intent stays closed, whoever asks."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    intent = ledger.record_intent("off", {"frc": 1}, safety=True, reason="blind")
+    ledger.record_outcome(intent, "accepted", "")
+    ledger.record_outcome(intent, "refused", "")
+    ledger.close_intents("superseded")
+    ledger.close_intents("applied")
+    assert Report(tmp_path / "l.db").intents(0, 2**60)[0][3:] == ("accepted", "superseded")
+    with sqlite3.connect(tmp_path / "l.db") as other, pytest.raises(sqlite3.IntegrityError):
+        other.execute("UPDATE intents SET outcome = 'pending'")
+    ledger.close()
+
+
+def test_a_second_instance_is_refused_and_the_lock_is_freed(tmp_path: Path) -> None:
+    """One controller per ledger; closing frees it."""
+    first = Ledger.open(tmp_path / "l.db", clock())
+    with pytest.raises(LedgerLocked):
+        Ledger.open(tmp_path / "l.db", clock())
+    first.close()
+    Ledger.open(tmp_path / "l.db", clock()).close()
+
+
+def test_budget_survives_a_restart_and_a_clock_that_stepped_back(tmp_path: Path) -> None:
+    """Writes of the last minutes are still counted; a step back spends the budget, it does not double it."""
+    watch = clock()
+    ledger = Ledger.open(tmp_path / "l.db", watch)
+    for _ in range(3):
+        ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
+        watch.advance(60)
+    ledger.close()
+    again = Ledger.open(tmp_path / "l.db", watch)
+    assert [round(age) for age, _, _ in again.recent_writes(900)] == [180, 120, 60]
+    watch.step_wall(-7200)
+    assert [age for age, _, _ in again.recent_writes(900)] == [0, 0, 0]
+    again.close()
+
+
+@pytest.mark.parametrize("where", ["header", "middle"])
+def test_a_damaged_file_is_moved_aside(tmp_path: Path, where: str) -> None:
+    """Damage is noticed at start; the old file is kept, a new one begun, an event says so."""
+    path = tmp_path / "l.db"
+    ledger = Ledger.open(path, clock())
+    for number in range(300):
+        ledger.record_event("test", "info", f"event {number} " + "x" * 100)
+    ledger.close()
+    data = bytearray(path.read_bytes())
+    begin = 0 if where == "header" else 4096 + 100
+    data[begin : begin + 2000] = os.urandom(2000)
+    path.write_bytes(data)
+    ledger = Ledger.open(path, clock())
+    assert ledger.notes
+    assert list(tmp_path.glob("l.db.corrupt-*"))
+    assert ledger.record_intent("off", {"frc": 1}, safety=True, reason="x") is not None
+    ledger.close()
+
+
+def test_a_newer_schema_is_refused_and_untouched(tmp_path: Path) -> None:
+    """A ledger of a newer version is not touched; the message says what to do."""
+    path = tmp_path / "l.db"
+    Ledger.open(path, clock()).close()
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA user_version = 999")
+    with pytest.raises(LedgerCorrupt, match="newer"):
+        Ledger.open(path, clock())
+    with sqlite3.connect(path) as other:
+        assert other.execute("PRAGMA user_version").fetchone() == (999,)
+
+
+def test_a_full_disk_degrades_and_recovers(tmp_path: Path) -> None:
+    """When the file may not grow, rows go to the ring and control goes on; afterwards they are on disk."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    for number in range(50):
+        ledger.record_event("test", "info", f"{number} " + "x" * 3000)
+    assert ledger.degraded
+    kept = len(ledger.ring)
+    assert kept > 0
+    ledger._db.execute("PRAGMA max_page_count = 100000")
+    ledger.record_event("test", "info", "space again")
+    assert not ledger.degraded
+    assert not ledger.ring
+    assert len(Report(tmp_path / "l.db").events(100)) == 51
+    ledger.close()
+
+
+def test_thinning_keeps_the_energy(tmp_path: Path) -> None:
+    """Ten-second rows become minutes and quarter-hours with the same mean."""
+    watch = clock()
+    ledger = Ledger.open(tmp_path / "l.db", watch)
+    start_ms = int(START.timestamp() * 1000)
+    values = [random.Random(1).uniform(-5000, 5000) for _ in range(1)] + [float(n) for n in range(1, 720)]
+    for number, value in enumerate(values):
+        ledger.record_reading(row(start_ms + number * 10_000, value))
+    ledger.flush()
+    watch.advance(100 * 86_400)
+    ledger.maintain(keep_10s_days=7, keep_60s_days=365)
+    with sqlite3.connect(tmp_path / "l.db") as other:
+        rows = other.execute("SELECT step_s, grid_import_w, samples FROM readings").fetchall()
+    assert {step for step, _, _ in rows} == {60}
+    assert sum(mean * count for _, mean, count in rows) == pytest.approx(sum(values))
+    ledger.maintain(keep_10s_days=7, keep_60s_days=90)
+    with sqlite3.connect(tmp_path / "l.db") as other:
+        rows = other.execute("SELECT step_s, grid_import_w, samples FROM readings").fetchall()
+    assert {step for step, _, _ in rows} == {900}
+    assert sum(mean * count for _, mean, count in rows) == pytest.approx(sum(values))
+    ledger.close()
+
+
+def test_energy_adds_up_by_day_and_session(tmp_path: Path) -> None:
+    """Energy by source is summed over the session that is open."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    ledger.open_session()
+    ledger.add_energy("2026-03-01", 10.0, 30.0, 0.5)
+    ledger.add_energy("2026-03-01", 5.0, 5.0, 0.25)
+    ledger.count(writes=1, starts=1, phase_changes=1)
+    ledger.close_session()
+    ledger.add_energy("2026-03-01", 1.0, 0.0, 0.0)
+    totals = Report(tmp_path / "l.db").totals(0, 2**60)
+    assert (totals.grid_wh, totals.pv_wh, totals.cost_ct) == (15.0, 35.0, 0.75)
+    assert (totals.starts, totals.phase_changes) == (1, 1)
+    ledger.close()
+
+
+def test_a_backup_is_complete(tmp_path: Path) -> None:
+    """A copy made while running opens with every committed row."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    ledger.record_event("test", "info", "hello")
+    ledger.backup(tmp_path / "copy.db")
+    ledger.close()
+    assert Report(tmp_path / "copy.db").events()[0][2] == "hello"
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from controller.clock import SystemClock
+from controller.ledger import Ledger
+ledger = Ledger.open(Path(sys.argv[1]), SystemClock())
+while True:
+    intent = ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
+    print(intent, flush=True)
+"""
+
+
+def test_kill_9_loses_no_acknowledged_row(tmp_path: Path) -> None:
+    """Killed at random moments, every intent that was acknowledged is there afterwards."""
+    path, rng = tmp_path / "l.db", random.Random(7)
+    for _ in range(6):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(rng.uniform(0.02, 0.2))
+            process.send_signal(signal.SIGKILL)
+            acknowledged = [int(line) for line in process.stdout.read().split() if line]
+        with sqlite3.connect(path) as other:
+            stored = {number for (number,) in other.execute("SELECT id FROM intents")}
+        assert set(acknowledged[:-1]) <= stored  # the last line may be cut
+
+
+def test_a_torn_wal_is_a_prefix(tmp_path: Path) -> None:
+    """Cut anywhere, as by a power loss, the file opens and holds the first rows without a hole."""
+    path = tmp_path / "l.db"
+    ledger = Ledger.open(path, clock())
+    for number in range(60):
+        ledger.record_event("test", "info", str(number))
+    rng = random.Random(3)
+    for turn in range(12):
+        copy = tmp_path / f"copy{turn}" / "l.db"
+        copy.parent.mkdir()
+        shutil.copy(path, copy)
+        wal = (tmp_path / "l.db-wal").read_bytes()
+        (copy.parent / "l.db-wal").write_bytes(wal[: rng.randrange(len(wal))])
+        torn = Ledger.open(copy, clock())
+        texts = [text for _, _, text in reversed(Report(copy).events(100))]
+        torn.close()
+        assert texts == [str(number) for number in range(len(texts))]
+    ledger.close()
+
+
+async def test_the_report_reads_while_the_controller_writes(tmp_path: Path) -> None:
+    """`explain` works beside a running controller."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    ledger.record_decision(
+        in_force="off", wish="off: night", action="hold", reason="night", ceiling="", facts={"a": 1.5}
+    )
+    decision = await asyncio.to_thread(Report(tmp_path / "l.db").last_decision)
+    assert decision is not None
+    assert decision.facts == {"a": 1.5}
+    ledger.close()
