@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -12,8 +12,10 @@ demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus a
 test: $(STAMP)  ## the default run, about two minutes
 	$(BIN)/python -m pytest -q -m "not slow" -n auto
 
-test-all: $(STAMP)  ## everything, the slow ones too
-	AMPILOT_EXAMPLES=200 $(BIN)/python -m pytest -q -n auto
+test-slow: $(STAMP)  ## what the default run leaves out: real timings, long lives, the installation
+	AMPILOT_EXAMPLES=60 $(BIN)/python -m pytest -q -m slow -n auto
+
+test-all: test test-slow
 
 check: lint types imports
 
@@ -40,6 +42,9 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra plot --extra test --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
 	  -o requirements-dev.lock
+	echo 'hatchling>=1.27' | uv pip compile - -c requirements-dev.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
+	  -o requirements-build.lock
 
 install:  ## as root, on Debian or Raspberry Pi OS: private environment, user, config, service
 	sh systemd/install.sh

@@ -102,6 +102,7 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
         min_current_a=limits.min_current_a,
         max_current_a=max(max_a, limits.min_current_a),
         phase_options=options(snap.charger, link.phases_set, limits),
+        only_stop=budget_left(state, now_s, limits) == 0 < budget_left(state, now_s, limits, stopping=True),
     )
 
 
@@ -197,7 +198,7 @@ def _comfort(
     )
     if why_not is not None:
         return why_not
-    if budget_left(state, now_s, limits) == 0:
+    if budget_left(state, now_s, limits, stopping=isinstance(target, Off)) == 0:
         return Hold(
             "the write budget is spent; what is kept in reserve is for safety", _budget_s(state, limits)
         )

@@ -285,6 +285,8 @@ class Admissible:
     min_current_a: int = MIN_CURRENT_A
     max_current_a: int = 16
     phase_options: tuple[int, ...] = (1, 3)
+    only_stop: bool = False
+    """The write budget has nothing left but what is kept for stops."""
 
 
 @dataclass(frozen=True, slots=True)

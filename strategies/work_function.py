@@ -231,7 +231,7 @@ def _allowed(points: Sequence[SetPoint], here: int, admissible: Admissible, *, n
     phases_now, charging = points[here].phases, points[here].current_a > 0
     phases = {phases_now} | (set(admissible.phase_options) if admissible.phase_change_in_s <= 0 else set())
     off = phases_now if admissible.stop_in_s <= 0 and not never_off else 0
-    on = phases if charging or admissible.start_in_s <= 0 else set()
+    on = phases if (charging or admissible.start_in_s <= 0) and not admissible.only_stop else set()
     return [point.phases in on if point.current_a else point.phases == off for point in points]
 
 
