@@ -61,13 +61,15 @@ path = "{ledger}"
 class Rig:
     """The house lives in the test's event loop, ten times as fast; the controller is a subprocess."""
 
-    def __init__(self, folder: Path, *, strategy: str = "surplus", sun_w: float = 7000.0) -> None:
+    def __init__(
+        self, folder: Path, *, strategy: str = "surplus", sun_w: float = 7000.0, real_timings: bool = False
+    ) -> None:
         options = HouseOptions(modbus_port=0, http_port=0, profile="eastron-sdm630", token=TOKEN, start_s=0.0)
         self.served = ServedHouse(options)
         house = self.served.house
         house.weather = Weather([sun_w] * DAY_S, ([300.0] * DAY_S, [200.0] * DAY_S, [100.0] * DAY_S))
         house.arrives_s, house.leaves_s = 5, DAY_S - 1
-        self.folder, self.strategy = folder, strategy
+        self.folder, self.strategy, self.real_timings = folder, strategy, real_timings
         self.ledger = folder / "ledger.db"
         self.process: asyncio.subprocess.Process | None = None
         self.output = b""
@@ -88,8 +90,12 @@ class Rig:
         token.write_text(TOKEN)
         token.chmod(0o600)
         self.config = self.folder / "ampilot.toml"
+        config = CONFIG
+        if self.real_timings:
+            before, rest = CONFIG.split("[timing]")
+            config = before + "[ledger]" + rest.split("[ledger]")[1]
         self.config.write_text(
-            CONFIG.format(
+            config.format(
                 modbus=self.served.meter.port,
                 http=self.served.cloud.port,
                 token=token,
