@@ -117,7 +117,8 @@ def budget_left(state: GateState, now_s: float, limits: Limits, *, stopping: boo
 def write_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limits) -> float:
     """Return the price of a write: it rises exponentially as the window and the day fill up.
 
-    A write weighs less the longer ago it was, so the price falls again before the window lets go of it.
+    A write weighs less the longer ago it was, so the price falls again before the window lets go of it. The
+    last writes of a day are dearer still, without bound: a wild morning must leave some for the afternoon.
     """
     load = sum(
         [1 - (now_s - at) / limits.window_s for at in state.comfort_writes_s if now_s - at < limits.window_s]
@@ -126,7 +127,9 @@ def write_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limit
     day = len(state.comfort_writes_s) / max(limits.writes_per_day, 1)
     steepness = limits.write_price_slope * max(window - limits.write_price_from, 0.0)
     steepness += limits.day_price_slope * max(day - limits.day_price_from, 0.0)
-    return base_ct * exp(steepness)
+    left = max(1 - day, 1 / max(limits.writes_per_day, 1))
+    scarcity = max((1 - limits.day_scarce_from) / left, 1.0) ** 2
+    return base_ct * exp(steepness) * scarcity
 
 
 def phase_price_ct(state: GateState, base_ct: float, limits: Limits) -> float:

@@ -51,6 +51,7 @@ class Limits:
     write_price_from: float = 0.3
     day_price_slope: float = 4.0
     day_price_from: float = 0.5
+    day_scarce_from: float = 0.6
     phase_price_slope: float = 1.0
     """How prices rise as budgets empty; measured on every other of the recorded 1-s days."""
 
