@@ -330,7 +330,9 @@ def _park(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> A
     if wanted is None:
         return Hold("no car is connected")
     due_s = link.pending.retry_s() if link.pending is not None else 0.0
-    if due_s is None or snap.now_s < due_s:
+    # An idle charger is read seldom: what no read could show yet has not failed.
+    unseen = link.last_write_s is not None and snap.charger.data_s <= link.last_write_s
+    if due_s is None or snap.now_s < due_s or unseen:
         return Hold("no car is connected; waiting to see the charger parked", due_s)
     if budget_left(state, snap.now_s, limits) == 0:
         return Hold("no car is connected; the write budget is spent")

@@ -13,10 +13,14 @@ from strategies.options import check_number
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The delays that run: since when each condition has held (monotonic s), None where it does not."""
+    """The delays that run: since when each condition has held (monotonic s), None where it does not.
+
+    `tracked_s` is when the current last followed the sun.
+    """
 
     switch_since_s: float | None = None
     phases_since_s: float | None = None
+    tracked_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +28,18 @@ class Timers:
     """Switch on watts and seconds.
 
     `start_delay_s`: surplus for the least current must last this long (60). `stop_delay_s`: so must a deficit
-    (180). `up_delay_s`, `down_delay_s`: the same for one to three phases and back (60, 180).
+    (180). `up_delay_s`, `down_delay_s`: the same for one to three phases and back (60, 180). `interval_s`:
+    the current follows the sun this often (30), so that a day's commands last.
     """
 
     start_delay_s: float = 60.0
     stop_delay_s: float = 180.0
     up_delay_s: float = 60.0
     down_delay_s: float = 180.0
+    interval_s: float = 30.0
 
     def __post_init__(self) -> None:
-        for key in ("start_delay_s", "stop_delay_s", "up_delay_s", "down_delay_s"):
+        for key in ("start_delay_s", "stop_delay_s", "up_delay_s", "down_delay_s", "interval_s"):
             check_number("timers", key, getattr(self, key), 0, 86_400)
 
     def initial(self) -> Memory:
@@ -73,8 +79,12 @@ class Timers:
     ) -> tuple[Wish, Waiting]:
         low, high = snap.admissible.min_current_a, snap.admissible.max_current_a
         phases, memory = self._phases(snap, present, surplus_w, memory)
-        current_a = int(surplus_w // (phases * snap.voltage_v))
-        tracked: Command = Charge(min(max(current_a, low), high), phases)
+        tracked: Command = snap.in_force
+        due = memory.tracked_s is None or snap.now_s - memory.tracked_s >= self.interval_s
+        if due or phases != present.phases:
+            current_a = int(surplus_w // (phases * snap.voltage_v))
+            tracked = Charge(min(max(current_a, low), high), phases)
+            memory = replace(memory, tracked_s=snap.now_s)
         deficit = surplus_w < Charge(low, min(snap.admissible.phase_options)).power_w(snap.voltage_v)
         if not deficit:
             return Wish(tracked, f"surplus {surplus_w:.0f} W"), replace(memory, switch_since_s=None)

@@ -6,8 +6,21 @@ import pytest
 
 from controller.gate import GateState, admissible, admit, budget_left, write_price_ct
 from controller.limits import Limits
-from controller.model import Ceiling, Charge, Force, Hold, Off, PhaseMode, Quality, Send, SiteSnapshot, Wish
-from controller.reconcile import Knobs, Link
+from controller.model import (
+    Ceiling,
+    Charge,
+    ChargerStatus,
+    Force,
+    Hold,
+    Off,
+    PhaseMode,
+    Quality,
+    Send,
+    Settings,
+    SiteSnapshot,
+    Wish,
+)
+from controller.reconcile import Knobs, Link, Pending
 
 LIMITS = Limits(fuse_a=None)
 NOON_S = 43_200.0
@@ -65,3 +78,26 @@ def test_a_stop_passes_where_a_move_does_not() -> None:
     stop = admit(state, link, snap, Wish(Off(), "no sun"), top, LIMITS)
     assert isinstance(stop, Send)
     assert stop.settings.keys() == {"frc": 1}
+
+
+def test_parking_is_not_repeated_before_a_read_could_show_it() -> None:
+    """An idle charger is read every 30 s: no second write until a read newer than the first one."""
+    pending = Pending(Off(), Settings(current_a=6, phase_mode=PhaseMode.ONE), NOON_S - 20, raising=False)
+    link = Link(
+        phases_set=3,
+        knobs=Knobs(16, Force.NEUTRAL, PhaseMode.THREE),
+        seen_data_s=NOON_S - 25,
+        pending=pending,
+        last_write_s=NOON_S - 20,
+    )
+
+    def parked(data_s: float) -> Hold | Send:
+        status = ChargerStatus(
+            data_s, data_s, requested_a=16, force=Force.NEUTRAL, phase_mode=PhaseMode.THREE
+        )
+        snap = SiteSnapshot(NOON_S, 10.0, Quality.FRESH, Quality.FRESH, charger=status)
+        top = Ceiling(16, 16, 16, "nothing")
+        return admit(GateState(), link, snap, Wish(Off(), "no car"), top, LIMITS)
+
+    assert isinstance(parked(NOON_S - 25), Hold)
+    assert isinstance(parked(NOON_S - 2), Send)
