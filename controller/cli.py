@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from controller import __version__, cli_days
+from controller import __version__, cli_days, cli_replay
 from controller.errors import AmpilotError, ConfigError, StrategyError
 from controller.terminal import (
     DEFAULT_CONFIG,
@@ -116,8 +116,9 @@ def explain(config: Config = DEFAULT_CONFIG) -> None:
     if decision is None:
         out.print("Nothing has been decided yet.")
         return
-    for line in words.explain(decision, report.events(5), datetime.now(UTC)):
+    for line in words.explain(decision, report.events(5), datetime.now(UTC), report.last_verdict()):
         out.print(escaped(line))
 
 
 app.add_typer(cli_days.commands)
+app.add_typer(cli_replay.commands)

@@ -77,7 +77,14 @@ def demo(
     with bar("a simulated day") as progress:
         task = progress.add_task("day", total=1.0)
         result = asyncio.run(
-            run_demo(chosen, options, folder, limits, lambda share: progress.update(task, completed=share))
+            run_demo(
+                chosen,
+                options,
+                folder,
+                limits,
+                lambda share: progress.update(task, completed=share),
+                name=strategy,
+            )
         )
     totals = result.totals
     table = Table(box=None, show_header=False)
@@ -98,7 +105,7 @@ def demo(
             f"{limits.writes_per_window} in 15 min",
         ),
         ("over the wire", f"{result.meter_reads} Modbus and {result.http_requests} HTTP requests"),
-        ("ledger", str(result.ledger)),
+        ("ledger", f"{result.ledger}, for: ampilot replay --ledger {result.ledger}"),
     ]
     try:
         plot = folder / "demo.png"

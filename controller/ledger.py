@@ -13,17 +13,20 @@ import sqlite3
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from controller.clock import Clock
 from controller.errors import LedgerCorrupt, LedgerError, LedgerFull
+from controller.model import Prices
 
 FLUSH_S = 60.0
 RING = 1000
 CLOSED = Literal["applied", "not_applied", "superseded"]
+SITE = "site"
+"""The kept state that says whose ledger it is: time zone, prices, strategy; see `describe_site`."""
 Step = tuple[int, str]
 """One migration: its number and its SQL."""
 
@@ -245,6 +248,16 @@ class Ledger:
         """Keep a small value over restarts."""
         sql = "INSERT INTO state VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         self._write(sql, (key, json.dumps(value)))
+
+    def describe_site(self, timezone: str, prices: Prices, strategy: str, options: Mapping[str, Any]) -> None:
+        """Keep what a reader of the file must know of the house, so that it stands for itself."""
+        site = {
+            "timezone": timezone,
+            "prices": asdict(prices),
+            "strategy": strategy,
+            "options": dict(options),
+        }
+        self.save_state(SITE, site)
 
     def load_state(self, key: str) -> Any:
         """Return a kept value, None if there is none."""
