@@ -161,9 +161,13 @@ def run_day(
     limits: Limits = BACKTEST_LIMITS,
     with_oracle: bool = False,
     recorder: Recorder | None = None,
+    plant: Plant | None = None,
 ) -> DayResult:
-    """Return what the strategy makes of one day with a car connected from midnight to midnight."""
-    plant, meters, writes = Plant(), Meters(), 0
+    """Return what the strategy makes of one day with a car connected from midnight to midnight.
+
+    `plant` may be another one, unused so far: a car that comes and goes.
+    """
+    plant, meters, writes = plant or Plant(), Meters(), 0
     state = pipeline.initial(strategy)
     grid: deque[GridReading] = deque(maxlen=TICK_S + 5)
     reports: deque[ChargerStatus] = deque([plant.status(0.0)], maxlen=4)

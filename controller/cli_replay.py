@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +15,8 @@ from controller.errors import ConfigError
 from controller.terminal import DEFAULT_CONFIG, bar, escaped, out, write_json
 
 if TYPE_CHECKING:
-    from controller.replay import Plan, Really, ReplayedDay, Source
+    from controller.replay import Really, ReplayedDay
+    from controller.replay_plan import Plan, Source
 
 commands = typer.Typer()
 LOW_PRIORITY = 15
@@ -34,6 +35,9 @@ def replay(
     solar_share: Annotated[
         float | None, typer.Option(help="least share of sun; default: the strategy's")
     ] = None,
+    as_plugged: Annotated[
+        bool, typer.Option("--as-plugged", help="a car only while one was really connected")
+    ] = False,
     config: Annotated[Path | None, typer.Option("--config", "-c", help=f"default: {DEFAULT_CONFIG}")] = None,
     ledger: Annotated[Path | None, typer.Option(help="a ledger file, without its config")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write everything here")] = None,
@@ -44,14 +48,16 @@ def replay(
 ) -> None:
     """Run recorded days through other strategies: what would each have cost with that sun?"""
     from controller import replay as engine
+    from controller.replay_plan import days_of, plan_of, source_of
 
     begin, end = _date("--from", first), _date("--to", last)
-    source = engine.source_of(config, ledger, DEFAULT_CONFIG)
-    plan = engine.plan_of(source, strategy or (), value_ct, solar_share)
+    source = source_of(config, ledger, DEFAULT_CONFIG)
+    plan = plan_of(source, strategy or (), value_ct, solar_share)
     if verdict:
         _print_verdict(source, plan, end)
         return
-    dates = engine.days_of(source, begin, end)
+    plan = replace(plan, as_plugged=as_plugged)
+    dates = days_of(source, begin, end)
     with bar(f"{len(dates)} days" if len(dates) > 1 else "1 day") as progress:
         task = progress.add_task("replay", total=1.0)
         days = list(engine.replay(source, dates, plan, lambda share: progress.update(task, completed=share)))
@@ -83,9 +89,8 @@ def _print_verdict(source: "Source", plan: "Plan", day: date | None) -> None:
 
     with contextlib.suppress(OSError):
         os.nice(LOW_PRIORITY)
-    days = list(engine.replay(source, [day], plan, lambda _: None)) if day is not None else []
-    document = asdict(engine.verdict_on(source, days[0])) if days else None
-    typer.echo(json.dumps(document))
+    verdict = engine.verdict_on(source, day, plan) if day is not None else None
+    typer.echo(json.dumps(None if verdict is None else asdict(verdict)))
 
 
 def _print_head(source: "Source", plan: "Plan", days: Sequence["ReplayedDay"]) -> None:
@@ -112,7 +117,8 @@ def _span(seconds: float) -> str:
 def _print_table(plan: "Plan", days: Sequence["ReplayedDay"], really: "Really") -> None:
     from rich.table import Table
 
-    from controller.replay import BASELINE, total
+    from controller.replay import total
+    from controller.replay_plan import BASELINE
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day", no_wrap=True)
@@ -128,9 +134,10 @@ def _print_table(plan: "Plan", days: Sequence["ReplayedDay"], really: "Really") 
             label = ""
     table.add_row("", "really", *_cells(_as_sums(really)), "", style="dim")
     out.print(table)
+    there = "connected while one really was" if plan.as_plugged else "connected all day"
     out.print(
         "car: kWh, from sun and grid. saved: against timers, in bill - value x energy + price of starts, "
-        "phase changes and commands. Every strategy has a simulated car, connected all day and never full."
+        f"phase changes and commands. Every strategy has a simulated car, {there} and never full."
     )
     out.print(
         f"really: as the ledger has it, a car was connected {really.connected_h:.1f} h; starts and phase "
@@ -167,6 +174,7 @@ def _document(
     return {
         "timezone": str(source.zone),
         "value_ct": plan.value_ct,
+        "as_plugged": plan.as_plugged,
         "prices": asdict(source.prices),
         "days": [
             {
@@ -187,7 +195,8 @@ def _document(
 
 def _draw(plan: "Plan", days: Sequence["ReplayedDay"], path: Path) -> None:
     from controller.plots import DaySeries, ReplayPanel, plot_replay
-    from controller.replay import BASELINE, MINUTE_S, total
+    from controller.replay import MINUTE_S, total
+    from controller.replay_plan import BASELINE
 
     names, begin_h = [], 0.0
     for day in days:

@@ -126,12 +126,14 @@ class Report:
             starts, changes = db.execute(sql, (to_ms, to_ms, from_ms)).fetchone()
         return int(starts), int(changes)
 
-    def connected_s(self, from_ms: int, to_ms: int) -> float:
-        """Return how long a car was connected in the span."""
-        sql = "SELECT total(max(min(coalesce(unplugged_ms, ?1), ?1) - max(plugged_ms, ?2), 0)) FROM sessions"
+    def visits_ms(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+        """Return when a car was connected, cut to the span: (came, left), oldest first."""
+        sql = (
+            "SELECT max(plugged_ms, ?1), min(coalesce(unplugged_ms, ?2), ?2) FROM sessions "
+            "WHERE plugged_ms < ?2 AND coalesce(unplugged_ms, ?2) > ?1 ORDER BY plugged_ms"
+        )
         with self._db() as db:
-            total_ms: float = db.execute(sql, (to_ms, from_ms)).fetchone()[0]
-        return total_ms / 1000
+            return db.execute(sql, (from_ms, to_ms)).fetchall()
 
     def state(self, key: str) -> Any:
         """Return a value the controller kept, None if there is none."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from controller.clock import SimClock
 from controller.ledger import Ledger
 from controller.model import Prices
-from controller.replay import days_of, plan_of, replay, source_of, total, verdict_on, what_happened
+from controller.replay import replay, total, verdict_on, what_happened
+from controller.replay_plan import days_of, plan_of, source_of
 from tests.unit.recordings import BERLIN_DAY, BERLIN_MIDNIGHT, clear_day, config_for, fill
 
 NOWHERE = Path("/nowhere")
@@ -28,6 +30,18 @@ FAST_KWH = 16 * 3 * 0.23 * 24
 def clear(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clear day of a house in Berlin, and the night before the next."""
     return fill(tmp_path_factory.mktemp("clear") / "l.db")
+
+
+def with_visit(path: Path, came_h: int, left_h: int | None) -> Path:
+    """Write a session from one hour of the day to another, or to this day."""
+    clock = SimClock(BERLIN_MIDNIGHT + timedelta(hours=came_h))
+    ledger = Ledger.open(path, clock)
+    ledger.open_session()
+    if left_h is not None:
+        clock.advance((left_h - came_h) * 3600)
+        ledger.close_session()
+    ledger.close()
+    return path
 
 
 def ampilot(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -121,30 +135,53 @@ def test_a_day_of_23_or_25_hours_has_their_bill(tmp_path: Path, day: date, hours
     assert shares[-1] == 1.0
 
 
-@pytest.mark.parametrize(("strategy", "car_there"), [("off", True), ("fast", True), ("off", False)])
-def test_the_verdict_has_the_honest_sign(clear: Path, tmp_path: Path, strategy: str, car_there: bool) -> None:
-    """Where timers win it says lost, with the amount by hand; without a car it says that it is an "if"."""
-    path = tmp_path / "l.db"
-    path.write_bytes(clear.read_bytes())
-    if car_there:
-        clock = SimClock(BERLIN_MIDNIGHT + timedelta(hours=8))
-        ledger = Ledger.open(path, clock)
-        ledger.open_session()
-        clock.advance(3 * 3600)
-        ledger.close_session()
-        ledger.close()
+@pytest.mark.parametrize("strategy", ["off", "fast"])
+def test_the_verdict_has_the_honest_sign(tmp_path: Path, strategy: str) -> None:
+    """A car from 16:00 to 20:00: two hours of sun, two without. Timers win, so it says lost, by hand."""
+    path = with_visit(fill(tmp_path / "l.db"), 16, 20)
     source = source_of(config_for(path, strategy), None, NOWHERE)
-    plan = plan_of(source, (), None, None)
-    (day,) = replay(source, days_of(source, None, None), plan, lambda share: None)
-    verdict = verdict_on(source, day)
-    timers_ct = OFF_BILL_CT - (20 - 8) * TIMERS_KWH
-    fast_ct = (FAST_KWH + 0.5 * 12 - 3.0 * 12) * 32 - 20 * FAST_KWH
-    lost_ct = (fast_ct if strategy == "fast" else OFF_BILL_CT) - timers_ct
+    verdict = verdict_on(source, date(2026, 5, 5), plan_of(source, (), None, None))
+    assert verdict is not None
+    timers_ct = -(20 - 8) * 13 * 0.23 * 2  # beside what the house costs without a car
+    fast_kw = 16 * 3 * 0.23
+    fast_ct = (fast_kw - 3) * 2 * 32 + 3 * 2 * 8 + fast_kw * 2 * 32 - 20 * fast_kw * 4
+    lost_ct = (fast_ct if strategy == "fast" else 0) - timers_ct
     assert verdict.saved_ct == pytest.approx(-lost_ct, abs=6)
-    verb = "lost" if car_there else "would have lost"
-    assert verdict.text.startswith(f"{verb} {-verdict.saved_ct / 100:.2f} EUR against simple timers (")
-    assert verdict.connected_h == (3.0 if car_there else 0.0)
-    assert ("none came" in verdict.text) is not car_there
+    assert verdict.connected_h == 4.0
+    amount = f"lost {-verdict.saved_ct / 100:.2f} EUR against simple timers"
+    assert verdict.text == f"{amount} (replay of 4.0 h with a car, as if never full)"
+
+
+def test_without_a_car_the_verdict_is_an_if(clear: Path) -> None:
+    """No car came: it says so, and what one would have lost or saved that was there all day."""
+    source = source_of(config_for(clear, "off"), None, NOWHERE)
+    verdict = verdict_on(source, date(2026, 5, 5), plan_of(source, (), None, None))
+    assert verdict is not None
+    assert verdict.saved_ct == pytest.approx(-(20 - 8) * TIMERS_KWH, abs=6)
+    amount = f"would have lost {-verdict.saved_ct / 100:.2f} EUR against simple timers"
+    assert verdict.text == f"{amount} (no car came; replay with one for 24 h)"
+    assert verdict_on(source, date(2026, 5, 4), plan_of(source, (), None, None)) is None
+
+
+def test_as_plugged_the_car_is_there_when_it_was(tmp_path: Path) -> None:
+    """From 10:00 to 11:00 and from 15:00 on: full power in these hours, none in the others."""
+    path = with_visit(fill(tmp_path / "l.db"), 10, 11)
+    with_visit(path, 15, None)
+    source = source_of(config_for(path), None, NOWHERE)
+    plan = replace(plan_of(source, ["fast"], None, None), as_plugged=True)
+    (day,) = replay(source, days_of(source, None, None), plan, lambda share: None)
+    fast = total([day], "fast")
+    assert fast["ev_kwh"] == pytest.approx(16 * 3 * 0.23 * (1 + 9), abs=0.5)
+    assert fast["starts"] == 2
+    car_w = day.course.car_w["fast"]
+    assert [round(car_w[60 * hour + 30]) for hour in (9, 10, 11, 14, 15, 23)] == [
+        0,
+        11_040,
+        0,
+        0,
+        11_040,
+        11_040,
+    ]
 
 
 def test_money_options_and_value(clear: Path) -> None:
@@ -222,3 +259,27 @@ def test_the_help_names_every_option_people_need() -> None:
     for option in ("--from", "--to", "--strategy", "--ledger", "--json", "--plot"):
         assert option in result.stdout
     assert "--verdict" not in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_replay_of_the_demo_repeats_the_demo(tmp_path: Path) -> None:
+    """The demo's day was lived through real sockets and another plant; replayed from its ledger it is the same.
+
+    Energy within 3 %, starts and phase changes within one: the oracle is what the house's own counters say.
+    """
+    command = [sys.executable, "-m", "controller", "demo", "--out", str(tmp_path)]
+    demo = subprocess.run(command, capture_output=True, text=True, timeout=380)
+    assert demo.returncode == 0, demo.stderr
+    ledger, target, plot = tmp_path / "demo-ledger.db", tmp_path / "r.json", tmp_path / "r.png"
+    result = ampilot("replay", "--ledger", ledger, "--as-plugged", "--json", target, "--plot", plot)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(target.read_text())
+    again, really = document["total"]["surplus"], document["really"]
+    assert again["ev_kwh"] == pytest.approx(really["grid_kwh"] + really["sun_kwh"], rel=0.03)
+    assert again["import_ev_kwh"] == pytest.approx(really["grid_kwh"], abs=0.8)
+    assert again["bill_ct"] == pytest.approx(really["bill_ct"], abs=15)
+    assert abs(again["starts"] - really["starts"]) <= 1
+    assert abs(again["phase_changes"] - really["phase_changes"]) <= 1
+    assert document["days"][0]["known_h"] == pytest.approx(24, abs=0.1)
+    assert plot.read_bytes().startswith(b"\x89PNG")

@@ -6,13 +6,17 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller.clock import SimClock
+from controller.clock import SimClock, SystemClock
+from controller.daemon import _judge_days
 from controller.explain import explain
 from controller.ledger import Ledger, Verdict
+from controller.load_settings import load_settings
 from controller.report import LastDecision, Report
+from controller.schedule import Schedule
 from controller.verdict import NightlyVerdict
 from tests.faults.rig import Rig
 from tests.unit.recordings import BERLIN_DAY, BERLIN_MIDNIGHT, config_for, fill
@@ -58,7 +62,7 @@ async def test_yesterday_is_judged_once_and_the_ticks_go_on(ledger: Ledger) -> N
     day, text = Report(ledger.path).last_verdict() or ("", "")
     assert day == BERLIN_DAY
     assert text.startswith("would have lost 4.2")  # 12 ct for each of 35.9 kWh, less a start
-    assert text.endswith("EUR against simple timers (replay of 24 h with a car connected all day, none came)")
+    assert text.endswith("EUR against simple timers (no car came; replay with one for 24 h)")
     await judge.judge_yesterday()
     assert [said for _, _, said in Report(ledger.path).events()] == [f"yesterday: {text}"]
 
@@ -109,6 +113,24 @@ async def test_a_replay_that_fails_says_why_and_can_be_tried_again(
     assert (Report(ledger.path).last_verdict() or "")[1].startswith(
         "would have been as good as simple timers"
     )
+
+
+async def test_it_is_asked_after_midnight_and_five_minutes_after_a_start(ledger: Ledger) -> None:
+    """Two jobs of the controller: between 00:07 and 00:27 in Berlin, and once, 300 s from now."""
+    schedule = Schedule(SystemClock(), lambda name, error: None)
+    settings = load_settings(config_for(ledger.path))
+    _judge_days(schedule, nightly(ledger), settings)
+    schedule.start()
+    begun = datetime.now(UTC)
+    jobs = {job.id: job.next_run_time for job in schedule._scheduler.get_jobs()}
+    await schedule.stop()
+    at_night = jobs["verdict"].astimezone(ZoneInfo("Europe/Berlin"))
+    assert (
+        timedelta(minutes=7)
+        <= timedelta(hours=at_night.hour, minutes=at_night.minute)
+        < timedelta(minutes=28)
+    )
+    assert (jobs["verdict-late"] - begun).total_seconds() == pytest.approx(300, abs=5)
 
 
 def test_explain_ends_with_the_verdict() -> None:
