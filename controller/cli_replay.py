@@ -129,7 +129,7 @@ def _print_table(plan: "Plan", days: Sequence["ReplayedDay"], really: "Really") 
     for label, members in [*spans, ("total" if spans else days[0].recorded.day.date, list(days))]:
         for name in plan.strategies:
             sums = total(members, name)
-            saved = "" if name == BASELINE else f"{sums['saved_ct'] / 100:+.2f}"
+            saved = "" if name == BASELINE else f"{round(sums['saved_ct'] / 100, 2) + 0.0:+.2f}"
             table.add_row(label, name, *_cells(sums), saved)
             label = ""
     table.add_row("", "really", *_cells(_as_sums(really)), "", style="dim")

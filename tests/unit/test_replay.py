@@ -264,7 +264,7 @@ def test_the_help_names_every_option_people_need() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_replay_of_the_demo_repeats_the_demo(tmp_path: Path) -> None:
-    """The demo's day was lived through real sockets and another plant; replayed from its ledger it is the same.
+    """The demo's day was lived through real sockets and another plant; its replay is much the same.
 
     Energy within 3 %, starts and phase changes within one: the oracle is what the house's own counters say.
     """
