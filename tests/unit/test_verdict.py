@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,9 +38,8 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     opened.close()
 
 
-def nightly(ledger: Ledger, *, longest_s: float = 60.0, strategy: str = "off") -> NightlyVerdict:
-    config = config_for(ledger.path, strategy)
-    return NightlyVerdict(config, ledger, SimClock(NEXT_NIGHT), "Europe/Berlin", longest_s=longest_s)
+def nightly(ledger: Ledger, strategy: str = "off") -> NightlyVerdict:
+    return NightlyVerdict(config_for(ledger.path, strategy), ledger, SimClock(NEXT_NIGHT), "Europe/Berlin")
 
 
 async def test_yesterday_is_judged_once_and_the_ticks_go_on(ledger: Ledger) -> None:
@@ -81,14 +81,20 @@ async def test_a_day_without_readings_has_no_verdict(
     ]
 
 
-async def test_a_replay_that_takes_too_long_or_is_interrupted_leaves_no_process(
+async def test_a_replay_that_hangs_or_is_interrupted_leaves_no_process(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Past its time, or when the controller stops, it is killed, and nothing is claimed."""
-    await nightly(ledger, longest_s=0.1).judge_yesterday()
+    """Past its time, or when the controller stops, it is killed, and nothing is claimed.
+
+    It hangs for real: its config is a pipe nobody writes to.
+    """
+    pipe = ledger.path.with_name("pipe.toml")
+    os.mkfifo(pipe)
+    clock = SimClock(NEXT_NIGHT)
+    await NightlyVerdict(pipe, ledger, clock, "Europe/Berlin", longest_s=1.0).judge_yesterday()
     assert children() == []
-    assert "took more than" in caplog.text
-    task = asyncio.create_task(nightly(ledger).judge_yesterday())
+    assert "took more than 1 s" in caplog.text
+    task = asyncio.create_task(NightlyVerdict(pipe, ledger, clock, "Europe/Berlin").judge_yesterday())
     for _ in range(500):
         await asyncio.sleep(0.01)
         if begun := children():
@@ -105,7 +111,7 @@ async def test_a_replay_that_fails_says_why_and_can_be_tried_again(
     ledger: Ledger, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A strategy that is not installed: its message is in the log; mended, the verdict comes."""
-    judge = nightly(ledger, strategy="genius")
+    judge = nightly(ledger, "genius")
     await judge.judge_yesterday()
     assert "'genius' is not installed" in caplog.text
     config_for(ledger.path, "timers")
