@@ -6,7 +6,7 @@ of 3 s. The controller sees what it would see at a house: a meter every second, 
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import exp
 
@@ -130,6 +130,21 @@ class Meters:
     imported_ev: float = 0.0
     exported: float = 0.0
 
+    def count(self, car_w: float, surplus_w: float) -> float:
+        """Add one second and return its grid import in W; the sun serves the house first."""
+        grid_w = car_w - surplus_w
+        self.ev += car_w
+        if grid_w > 0:
+            self.imported += grid_w
+            self.imported_ev += grid_w if grid_w < car_w else car_w
+        else:
+            self.exported -= grid_w
+        return grid_w
+
+
+Recorder = Callable[[int, float], None]
+"""Told every 10 s: the second of the day and what the car draws in W."""
+
 
 def scaled(day: Day, factor: float) -> Day:
     """Return the day with PV of another size."""
@@ -145,9 +160,14 @@ def run_day(
     *,
     limits: Limits = BACKTEST_LIMITS,
     with_oracle: bool = False,
+    recorder: Recorder | None = None,
+    plant: Plant | None = None,
 ) -> DayResult:
-    """Return what the strategy makes of one day with a car connected from midnight to midnight."""
-    plant, meters, writes = Plant(), Meters(), 0
+    """Return what the strategy makes of one day with a car connected from midnight to midnight.
+
+    `plant` may be another one, unused so far: a car that comes and goes.
+    """
+    plant, meters, writes = plant or Plant(), Meters(), 0
     state = pipeline.initial(strategy)
     grid: deque[GridReading] = deque(maxlen=TICK_S + 5)
     reports: deque[ChargerStatus] = deque([plant.status(0.0)], maxlen=4)
@@ -172,14 +192,10 @@ def run_day(
         while under_way and under_way[0][0] <= now:
             plant.apply(under_way.pop(0)[1], now)
         car_w = plant.advance(now)
-        grid_w = car_w - surplus_w
-        meters.ev += car_w
-        if grid_w > 0:
-            meters.imported += grid_w
-            meters.imported_ev += grid_w if grid_w < car_w else car_w
-        else:
-            meters.exported -= grid_w
-        grid.append(GridReading(now + 1.0, grid_w))
+        if not day.lost or now // day.step_s not in day.lost:
+            grid.append(GridReading(now + 1.0, meters.count(car_w, surplus_w)))
+        if recorder is not None and now % TICK_S == 0:
+            recorder(now, car_w)
         if (now + 1) % CHARGER_POLL_S == 0:
             reports.append(plant.status(now + 1.0))
     return _result(day, name, prices, value_ct, plant, meters, writes, with_oracle=with_oracle)

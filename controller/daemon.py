@@ -18,11 +18,15 @@ from controller.meters import Role, open_meters
 from controller.plugins import load_strategy
 from controller.schedule import Schedule
 from controller.settings import MeterSettings, Settings
+from controller.verdict import NightlyVerdict
 from controller.watchdog import Notifier
 
 log = logging.getLogger(__name__)
 STOP_S = 5.0
 OTHERS_POLL_S = 5.0
+VERDICT_JITTER_S = 1200
+VERDICT_LATE_S = 300.0
+"""A verdict that was missed, because nothing ran at midnight, is made up for this long after the start."""
 
 
 def devices_of(settings: Settings, token: TokenSource, clock: SystemClock) -> Devices:
@@ -62,7 +66,11 @@ async def run(config: Path) -> None:
         notifier=notifier,
         timezone=settings.site.timezone,
     )
+    choice = settings.strategy
+    ledger.describe_site(settings.site.timezone, prices, choice.name, choice.options)
     schedule = _scheduled(settings, loop, ledger, clock)
+    if choice.name != "timers":  # which has nothing to be compared with
+        _judge_days(schedule, NightlyVerdict(config, ledger, clock, settings.site.timezone), settings)
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -110,3 +118,10 @@ def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemCloc
     schedule.every(lambda: timing.decide_s, loop.decide, "decide")
     schedule.daily(3, 17, settings.site.timezone, maintain, "maintain")
     return schedule
+
+
+def _judge_days(schedule: Schedule, nightly: NightlyVerdict, settings: Settings) -> None:
+    """Have every day replayed a little after its end."""
+    work, zone = nightly.judge_yesterday, settings.site.timezone
+    schedule.daily(0, 7, zone, work, "verdict", jitter_s=VERDICT_JITTER_S)
+    schedule.once(VERDICT_LATE_S, work, "verdict-late")

@@ -8,7 +8,12 @@ from controller.report import LastDecision
 STALE_S = 120.0
 
 
-def explain(decision: LastDecision, events: list[tuple[int, str, str]], now: datetime) -> list[str]:
+def explain(
+    decision: LastDecision,
+    events: list[tuple[int, str, str]],
+    now: datetime,
+    verdict: tuple[str, str] | None = None,
+) -> list[str]:
     """Return the newest decision as lines a person can act on."""
     facts = decision.facts
     at = datetime.fromtimestamp(decision.wall_ms / 1000, UTC)
@@ -26,6 +31,8 @@ def explain(decision: LastDecision, events: list[tuple[int, str, str]], now: dat
     lines.append(f"Most that is allowed: {decision.ceiling}.")
     if facts.get("yielded"):
         lines.append("Somebody set the charger by app or button; unplug the car to hand it back.")
+    if verdict is not None:
+        lines.append(f"On {verdict[0]} it {verdict[1]}.")
     if events:
         lines.append("Lately:")
         for wall_ms, _, text in events:

@@ -12,18 +12,23 @@ import json
 import sqlite3
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from controller.clock import Clock
 from controller.errors import LedgerCorrupt, LedgerError, LedgerFull
+from controller.model import Prices
 
 FLUSH_S = 60.0
 RING = 1000
 CLOSED = Literal["applied", "not_applied", "superseded"]
+SITE = "site"
+"""The kept state that says whose ledger it is: time zone, prices, strategy; see `describe_site`."""
+Step = tuple[int, str]
+"""One migration: its number and its SQL."""
 
 
 class LedgerLocked(LedgerError):
@@ -42,6 +47,19 @@ class ReadingRow:
     car_w: float | None
     offered_a: int | None
     phases: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One day (local date) as replayed: what the strategy saved against `timers`, negative when it lost."""
+
+    day: str
+    strategy: str
+    saved_ct: float
+    known_h: float
+    connected_h: float
+    gaps: int
+    text: str
 
 
 class Ledger:
@@ -173,6 +191,17 @@ class Ledger:
         sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?,?,?,?)"
         self._write(sql, (self._now_ms(), kind, severity, text))
 
+    def record_verdict(self, verdict: Verdict) -> None:
+        """Commit what the replay said of yesterday, and the event that tells it; a later one replaces it."""
+        sql = "INSERT OR REPLACE INTO verdicts VALUES (?,?,?,?,?,?,?,?)"
+        day, *rest = astuple(verdict)
+        self._write(sql, (day, self._now_ms(), *rest))
+        self.record_event("verdict", "info", f"yesterday: {verdict.text}")
+
+    def has_verdict(self, day: str) -> bool:
+        """Return whether the day (local date) was judged."""
+        return bool(self._rows("SELECT 1 FROM verdicts WHERE day = ?", (day,)))
+
     # -- sessions and energy --------------------------------------------------------------------
 
     def open_session(self) -> None:
@@ -219,6 +248,16 @@ class Ledger:
         """Keep a small value over restarts."""
         sql = "INSERT INTO state VALUES (?,?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
         self._write(sql, (key, json.dumps(value)))
+
+    def describe_site(self, timezone: str, prices: Prices, strategy: str, options: Mapping[str, Any]) -> None:
+        """Keep what a reader of the file must know of the house, so that it stands for itself."""
+        site = {
+            "timezone": timezone,
+            "prices": asdict(prices),
+            "strategy": strategy,
+            "options": dict(options),
+        }
+        self.save_state(SITE, site)
 
     def load_state(self, key: str) -> Any:
         """Return a kept value, None if there is none."""
@@ -350,24 +389,25 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(path: Path, connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date, one transaction a step."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    steps = sorted(
-        (item.name, item.read_text("utf-8"))
-        for item in resources.files("controller.migrations").iterdir()
-        if item.name.endswith(".sql")
-    )
-    newest = int(steps[-1][0][:4])
+def _migrate(path: Path, connection: sqlite3.Connection, steps: Sequence[Step] | None = None) -> None:
+    """Bring the schema up to date: each step once, by number, in a transaction; numbers may be left out."""
+    steps = sorted(_steps() if steps is None else steps)
+    version, newest = connection.execute("PRAGMA user_version").fetchone()[0], steps[-1][0]
     if version > newest:
         raise LedgerCorrupt(
             f"{path}: written by a newer ampilot (schema {version}, this one knows {newest}). "
             "Remedy: install that version again, or move the file away"
         )
-    for name, sql in steps:
-        number = int(name[:4])
+    for number, sql in steps:
         if number > version:
             connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _steps() -> list[Step]:
+    """Return the shipped migrations."""
+    folder = resources.files("controller.migrations")
+    files = [item for item in folder.iterdir() if item.name.endswith(".sql")]
+    return [(int(item.name[:4]), item.read_text("utf-8")) for item in files]
 
 
 def _translated(error: sqlite3.Error, path: Path | str = "ledger") -> LedgerError:

@@ -70,6 +70,42 @@ def plot_day(series: DaySeries, path: Path, title: str, subtitle: str) -> None:
     _save(figure, path)
 
 
+@dataclass(slots=True)
+class ReplayPanel:
+    """One strategy in a replay; `series` holds hours, base_import_w and car_w, not a number where unknown."""
+
+    title: str
+    subtitle: str
+    series: DaySeries
+
+
+def plot_replay(panels: Sequence[ReplayPanel], days: Sequence[tuple[float, str]], path: Path) -> None:
+    """Draw one panel a strategy, the surplus as an area and the car as a line; `days` are (begin in h, name).
+
+    Raises ConfigError without matplotlib or for an unknown kind of file.
+    """
+    figure, _ = _canvas(11, 1.0 + 2.6 * len(panels))
+    rows = figure.subplots(len(panels), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for axes, panel in zip(rows, panels, strict=True):
+        hours = panel.series.hours
+        surplus_kw = [max(-watt, 0.0) / 1000 if watt == watt else watt for watt in panel.series.base_import_w]
+        axes.fill_between(hours, surplus_kw, color=YELLOW, alpha=0.35, lw=0, label="surplus without the car")
+        axes.plot(hours, [watt / 1000 for watt in panel.series.car_w], color=BLUE, lw=1.1, label="car")
+        axes.set_ylabel("power in kW")
+        axes.set_title(f"{panel.title}\n", loc="left", fontweight="bold")
+        axes.text(0, 1.03, panel.subtitle, transform=axes.transAxes, color=GREY, fontsize=9)
+        axes.margins(x=0, y=0.12)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", alpha=0.25)
+    rows[0].legend(loc="upper right", ncols=2, frameon=False)
+    if len(days) == 1:
+        rows[-1].set_xticks(range(0, 26, 2))
+        rows[-1].set_xlabel(f"hour of {days[0][1]}")
+    else:
+        rows[-1].set_xticks([begin_h for begin_h, _ in days], [name for _, name in days], ha="left")
+    _save(figure, path)
+
+
 def plot_backtest(results: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw one bar a day: cost above perfect foresight where it is known, else the cost itself, in ct."""
     figure, _ = _canvas(max(7.0, 0.22 * len(results) + 3), 4.2)

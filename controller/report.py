@@ -10,6 +10,9 @@ from typing import Any
 
 from controller.errors import LedgerError
 
+Recorded = tuple[int, int, float | None, float | None, float | None]
+"""One row: when it begins (wall ms), how long it holds (s), base_import_w, pv_yield_w, grid_import_w."""
+
 
 @dataclass(frozen=True, slots=True)
 class LastDecision:
@@ -83,6 +86,69 @@ class Report:
                 "SELECT count(*) FROM intents WHERE wall_ms BETWEEN ? AND ?", (from_ms, to_ms)
             ).fetchone()[0]
         return Totals(grid, pv, cost, writes, starts or 0, changes or 0)
+
+    def recorded(self, from_ms: int, to_ms: int) -> list[Recorded]:
+        """Return the rows of 10 s, and of 60 s where the ledger was thinned out, that begin in the span.
+
+        A row of 10 s is written when its time is over, a thinned one bears the time it begins.
+        """
+        sql = (
+            "SELECT wall_ms - (step_s = 10) * 10000 AS begin_ms, step_s, base_import_w, pv_yield_w, "
+            "grid_import_w FROM readings WHERE step_s IN (10, 60) AND wall_ms BETWEEN ?1 AND ?2 + 10000 "
+            "AND begin_ms >= ?1 AND begin_ms < ?2 ORDER BY begin_ms"
+        )
+        with self._db() as db:
+            return db.execute(sql, (from_ms, to_ms)).fetchall()
+
+    def recorded_quarters_ms(self) -> list[int]:
+        """Return the begin of every quarter of an hour with rows that can be replayed."""
+        sql = (
+            "SELECT DISTINCT (wall_ms - (step_s = 10) * 10000) / 900000 * 900000 FROM readings "
+            "WHERE step_s IN (10, 60) AND base_import_w IS NOT NULL ORDER BY 1"
+        )
+        with self._db() as db:
+            return [begin_ms for (begin_ms,) in db.execute(sql)]
+
+    def energy(self, first_day: str, last_day: str) -> tuple[float, float]:
+        """Return what the car took on these local days, from the grid and from the sun, in Wh."""
+        sql = "SELECT total(grid_wh), total(pv_wh) FROM energy WHERE day BETWEEN ? AND ?"
+        with self._db() as db:
+            grid_wh, pv_wh = db.execute(sql, (first_day, last_day)).fetchone()
+        return grid_wh, pv_wh
+
+    def switched(self, from_ms: int, to_ms: int) -> tuple[int, int]:
+        """Return the starts and phase changes of the sessions that touch the span."""
+        sql = (
+            "SELECT total(starts), total(phase_changes) FROM sessions "
+            "WHERE plugged_ms < ? AND coalesce(unplugged_ms, ?) > ?"
+        )
+        with self._db() as db:
+            starts, changes = db.execute(sql, (to_ms, to_ms, from_ms)).fetchone()
+        return int(starts), int(changes)
+
+    def visits_ms(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
+        """Return when a car was connected, cut to the span: (came, left), oldest first."""
+        sql = (
+            "SELECT max(plugged_ms, ?1), min(coalesce(unplugged_ms, ?2), ?2) FROM sessions "
+            "WHERE plugged_ms < ?2 AND coalesce(unplugged_ms, ?2) > ?1 ORDER BY plugged_ms"
+        )
+        with self._db() as db:
+            return db.execute(sql, (from_ms, to_ms)).fetchall()
+
+    def state(self, key: str) -> Any:
+        """Return a value the controller kept, None if there is none."""
+        with self._db() as db:
+            row = db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def last_verdict(self) -> tuple[str, str] | None:
+        """Return the newest judged day and what was said of it; a ledger from before has none."""
+        with self._db() as db:
+            if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'verdicts'").fetchone():
+                return None
+            sql = "SELECT day, text FROM verdicts ORDER BY day DESC LIMIT 1"
+            found: tuple[str, str] | None = db.execute(sql).fetchone()
+        return found
 
     def events(self, most: int = 10) -> list[tuple[int, str, str]]:
         """Return the newest events: time, severity, text."""

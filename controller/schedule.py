@@ -39,6 +39,17 @@ class FromNow(BaseTrigger):  # type: ignore[misc]
         return now + wait
 
 
+class OnceFromNow(BaseTrigger):  # type: ignore[misc]
+    """Fires once, a while after now; a clock step begins the wait anew."""
+
+    def __init__(self, delay_s: float) -> None:
+        self._delay = timedelta(seconds=delay_s)
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime | None:
+        """Return the only run, None after it."""
+        return now + self._delay if previous is None else None
+
+
 class Schedule:
     """The jobs of one controller. Runs of a job never overlap; an error in one goes to `on_error`."""
 
@@ -57,9 +68,15 @@ class Schedule:
         self._ticks[name] = trigger
         self._scheduler.add_job(self._run, trigger, (name, work), id=name, next_run_time=datetime.now(UTC))
 
-    def daily(self, hour: int, minute: int, timezone: str, work: Work, name: str) -> None:
-        """Run `work` once a local day; a run missed by a clock step is made up for once."""
-        trigger = CronTrigger(hour=hour, minute=minute, timezone=ZoneInfo(timezone))
+    def once(self, delay_s: float, work: Work, name: str) -> None:
+        """Run `work` a single time, a while after the start."""
+        self._scheduler.add_job(self._run, OnceFromNow(delay_s), (name, work), id=name)
+
+    def daily(
+        self, hour: int, minute: int, timezone: str, work: Work, name: str, *, jitter_s: int = 0
+    ) -> None:
+        """Run `work` once a local day, up to `jitter_s` later; one missed by a clock step is made up for."""
+        trigger = CronTrigger(hour=hour, minute=minute, timezone=ZoneInfo(timezone), jitter=jitter_s or None)
         self._scheduler.add_job(self._run, trigger, (name, work), id=name)
 
     def start(self) -> None:

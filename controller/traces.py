@@ -19,9 +19,11 @@ MIN_DAY_S = 20 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One UTC day of a house without a car, from 00:00; a value holds for `step_s` from its slot on.
+    """One day of a house without a car, from 00:00; a value holds for `step_s` from its slot on.
 
-    `pv_w` is never negative; `load_w` is the house without PV and without car.
+    A trace is cut into UTC days, a ledger into the site's own. `pv_w` is never negative; `load_w` is the
+    house without PV and without car. In the slots of `lost` nobody measured: the meter is silent there, and
+    neither energy nor money is counted.
     """
 
     trace: str
@@ -29,6 +31,7 @@ class Day:
     step_s: int
     pv_w: list[float]
     load_w: list[float]
+    lost: frozenset[int] = frozenset()
 
     @property
     def duration_s(self) -> int:

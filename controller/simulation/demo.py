@@ -51,8 +51,9 @@ async def run_demo(
     limits: Limits,
     progress: Callable[[float], None],
     hours: float = 24.0,
+    name: str = "surplus",
 ) -> DemoResult:
-    """Live one day and return its result; the ledger is left in `folder`."""
+    """Live one day and return its result; the ledger stays in `folder` and bears the strategy's `name`."""
     served = ServedHouse(options)
     clock = SimClock(MONDAY, 0.0)
     await served.start()
@@ -60,6 +61,7 @@ async def run_demo(
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     ledger = Ledger.open(path, clock)
+    ledger.describe_site("UTC", Prices(), name, {})
     house = served.house
     before = (house.import_wh, house.export_wh, house.yield_wh)
     meter = MeterSettings(profile=options.profile, host=options.host, port=served.meter.port, min_gap_s=0.0)

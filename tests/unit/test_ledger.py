@@ -16,7 +16,7 @@ import pytest
 
 from controller.clock import SimClock
 from controller.errors import LedgerCorrupt
-from controller.ledger import Ledger, LedgerLocked, ReadingRow
+from controller.ledger import Ledger, LedgerLocked, ReadingRow, Verdict, _migrate
 from controller.report import Report
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -109,6 +109,51 @@ def test_a_newer_schema_is_refused_and_untouched(tmp_path: Path) -> None:
         Ledger.open(path, clock())
     with sqlite3.connect(path) as other:
         assert other.execute("PRAGMA user_version").fetchone() == (999,)
+
+
+def test_migrations_go_by_number_each_once_and_a_number_may_be_left_out(tmp_path: Path) -> None:
+    """1 and 3 without 2: applied in order whatever the order they are found in, never twice, then 4."""
+    path = tmp_path / "l.db"
+    steps = [
+        (3, "INSERT INTO seen VALUES ('three');"),
+        (1, "CREATE TABLE seen (what TEXT) STRICT; INSERT INTO seen VALUES ('one');"),
+    ]
+    with sqlite3.connect(path, isolation_level=None) as db:
+        _migrate(path, db, steps)
+        _migrate(path, db, steps)
+        assert db.execute("SELECT what FROM seen ORDER BY rowid").fetchall() == [("one",), ("three",)]
+        assert db.execute("PRAGMA user_version").fetchone() == (3,)
+        _migrate(path, db, [*steps, (4, "INSERT INTO seen VALUES ('four');")])
+        assert db.execute("SELECT count(*) FROM seen").fetchone() == (3,)
+        with pytest.raises(sqlite3.Error):
+            _migrate(
+                path, db, [*steps, (5, "INSERT INTO seen VALUES ('five'); INSERT INTO nowhere VALUES (1);")]
+            )
+        db.execute("ROLLBACK")
+        assert db.execute("SELECT count(*) FROM seen").fetchone() == (3,)
+
+
+def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its rows stay, `explain` finds no verdict in it, and after opening one can be kept."""
+    path = tmp_path / "l.db"
+    first = Path(__file__).parents[2] / "controller/migrations/0001_first.sql"
+    with sqlite3.connect(path) as other:
+        other.executescript(first.read_text() + "PRAGMA user_version = 1;")
+        other.execute("INSERT INTO events (wall_ms, kind, severity, text) VALUES (1, 'x', 'info', 'old')")
+    assert Report(path).last_verdict() is None
+    ledger = Ledger.open(path, clock())
+    for day, text in (("2026-02-27", "lost 0.10 EUR"), ("2026-02-28", "saved 1.10 EUR")):
+        assert not ledger.has_verdict(day)
+        ledger.record_verdict(Verdict(day, "surplus", 110.0, 24.0, 5.5, 0, text))
+        assert ledger.has_verdict(day)
+    ledger.close()
+    report = Report(path)
+    assert report.last_verdict() == ("2026-02-28", "saved 1.10 EUR")
+    assert [text for *_, text in report.events()] == [
+        "yesterday: saved 1.10 EUR",
+        "yesterday: lost 0.10 EUR",
+        "old",
+    ]
 
 
 def test_a_full_disk_degrades_and_recovers(tmp_path: Path) -> None:

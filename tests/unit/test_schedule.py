@@ -107,3 +107,33 @@ async def test_daily_jobs_follow_local_time() -> None:
     ):
         run = job.trigger.get_next_fire_time(None, day).astimezone(UTC)
         assert (run.hour, run.minute) == (hour_utc, 17)
+
+
+async def test_a_job_can_run_once_after_a_while() -> None:
+    """It waits, runs, and never again; a step of the clock meanwhile begins the wait anew."""
+    schedule = Schedule(SystemClock(), lambda name, error: None)
+    count, stepped = Count(), Count()
+    schedule.once(0.3, count, "once")
+    schedule.once(1.5, stepped, "stepped")
+    schedule.start()
+    await asyncio.sleep(0.1)
+    assert count.runs == 0
+    await until(lambda: count.runs == 1)
+    with time_machine.travel(datetime.now(UTC).timestamp() + 86_400, tick=True):
+        await asyncio.sleep(0.9)
+        assert stepped.runs == 0
+        await until(lambda: stepped.runs == 1)
+        await asyncio.sleep(0.5)
+    await schedule.stop()
+    assert (count.runs, stepped.runs) == (1, 1)
+
+
+async def test_jitter_delays_and_never_hastens() -> None:
+    """Planned for 00:07 local time with 20 min of jitter, a job runs from then on, not always at once."""
+    schedule = Schedule(SystemClock(), lambda name, error: None)
+    schedule.daily(0, 7, "Europe/Berlin", Count(), "night", jitter_s=1200)
+    trigger = schedule._scheduler.get_job("night").trigger
+    noon, planned = datetime(2026, 6, 1, 12, tzinfo=UTC), datetime(2026, 6, 1, 22, 7, tzinfo=UTC)
+    delays_s = [(trigger.get_next_fire_time(None, noon) - planned).total_seconds() for _ in range(50)]
+    assert 0 <= min(delays_s) <= max(delays_s) <= 1200
+    assert max(delays_s) - min(delays_s) > 60

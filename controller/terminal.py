@@ -1,0 +1,41 @@
+"""What the commands share: the two consoles, the exit codes, a table and a progress bar."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from controller.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+EX_CONFIG, EX_TEMPFAIL, EX_UNAVAILABLE = 78, 75, 69
+DEFAULT_CONFIG = Path("/etc/ampilot/ampilot.toml")
+
+out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+
+Config = Annotated[Path, typer.Option("--config", "-c", help="the config file", show_default=True)]
+
+
+def escaped(text: str) -> str:
+    """Return the text with nothing in it that rich would take for markup."""
+    return text.replace("[", r"\[")
+
+
+def bar(name: str) -> "Progress":
+    """Return a progress bar on stderr that vanishes when it is done."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(name), BarColumn(), TextColumn("{task.percentage:.0f} %"), TimeElapsedColumn())
+    return Progress(*columns, console=err, transient=True)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a document people and programs can read. Raises ConfigError."""
+    try:
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be written: {error.strerror}. Remedy: choose another") from None
