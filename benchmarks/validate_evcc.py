@@ -1,0 +1,96 @@
+"""How near the evcc model comes to evcc's own decision code, day by day (python -m benchmarks.validate_evcc).
+
+The reference is a JSON list with one object per day and interval: `day` ("folder/trace.csv.gz#i", the i-th
+UTC day of the trace that is long enough), `interval_s`, and what evcc made of it on the same plant.
+"""
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import StatisticsError, correlation, fmean
+from typing import Any
+
+from benchmarks.baselines.evcc import Evcc
+from benchmarks.contest import Order, View, run_baseline
+from controller.model import Prices
+from controller.traces import Day, read_days
+
+KEYS = ("ev_kwh", "import_kwh", "import_ev_kwh", "starts", "phase_switches", "idle_phase_writes", "writes")
+
+
+class Counting(Evcc):
+    """The model, counting the phase commands sent while no car draws."""
+
+    idle_phase_writes = 0
+
+    def decide(self, view: View) -> list[Order]:
+        """Decide as always."""
+        orders = list(super().decide(view))
+        self.idle_phase_writes += sum(order.phases is not None for order in orders if not view.charging)
+        return orders
+
+
+def model_day(day: Day, interval_s: int) -> dict[str, float]:
+    """Return what the model makes of one day, by the keys of the reference."""
+    made: list[Counting] = []
+
+    def make() -> Counting:
+        made.append(Counting(interval_s))
+        return made[-1]
+
+    scored = run_baseline(day, make, "evcc", Prices(), 20.0)
+    own = {key: float(getattr(scored, key)) for key in KEYS if hasattr(scored, key)}
+    return own | {"phase_switches": scored.phase_changes, "idle_phase_writes": made[0].idle_phase_writes}
+
+
+def compared(
+    folder: Path, reference: list[dict[str, Any]]
+) -> Iterator[tuple[dict[str, Any], dict[str, float]]]:
+    """Yield each reference row with the model's row, trace by trace."""
+    by_trace: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in reference:
+        by_trace[row["day"].partition("#")[0]].append(row)
+    for trace, rows in by_trace.items():
+        days = read_days(folder / trace)
+        for row in rows:
+            yield row, model_day(days[int(row["day"].partition("#")[2])], row["interval_s"])
+
+
+def main() -> None:
+    """Print mean, mean difference, largest difference and correlation per folder and interval."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--days", type=Path, required=True, help="folder of the traces")
+    parser.add_argument("--reference", type=Path, required=True, help="JSON of evcc's own results")
+    parser.add_argument("--only", default="", help="part of a trace's name")
+    parser.add_argument("--each", action="store_true", help="also print every day")
+    args = parser.parse_args()
+    reference = [row for row in json.loads(args.reference.read_text()) if args.only in row["day"]]
+    groups: dict[tuple[str, int], list[tuple[dict[str, Any], dict[str, float]]]] = defaultdict(list)
+    for row, own in compared(args.days, reference):
+        groups[(row["day"].split("/")[0], row["interval_s"])].append((row, own))
+        if args.each:
+            pairs = "  ".join(f"{key} {row[key]:g}/{own[key]:.4g}" for key in KEYS)
+            print(f"{row['day']} {row['interval_s']} s: {pairs}")
+    for (name, interval_s), pairs in groups.items():
+        print(f"\n{name}, {interval_s} s, {len(pairs)} days")
+        print(f"{'':18}{'evcc':>9}{'model':>9}{'mean':>9}{'largest':>9}{'r':>8}")
+        for key in KEYS:
+            print(f"{key:18}{line([(float(row[key]), own[key]) for row, own in pairs])}")
+
+
+def line(pairs: list[tuple[float, float]]) -> str:
+    """Return the numbers of one quantity as text; the mean difference in percent, the largest as it is."""
+    theirs, ours = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    percent = 100 * (fmean(ours) / fmean(theirs) - 1) if fmean(theirs) else 0.0
+    largest = max((b - a for a, b in pairs), key=abs)
+    try:
+        r = f"{correlation(theirs, ours):8.4f}"
+    except StatisticsError:
+        r = f"{'-':>8}"
+    return f"{fmean(theirs):9.3f}{fmean(ours):9.3f}{percent:8.2f}%{largest:9.3f}{r}"
+
+
+if __name__ == "__main__":
+    main()
