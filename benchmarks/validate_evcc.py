@@ -2,15 +2,16 @@
 
 The reference is a JSON list with one object per day and interval: `day` ("folder/trace.csv.gz#i", the i-th
 UTC day of the trace that is long enough), `interval_s`, and what evcc made of it on a plant with the same
-numbers, PV moving linearly between samples. What is left of a difference in energy fits that plant letting
-the power fade at a phase change and cutting it at a stop, where this one does it the other way round.
+numbers, PV moving linearly between samples. That plant let
+the power fade at a phase change and cut it at a stop, this one does it the other way round: about 10 kWs per
+phase change and 3 kWs per start, which is all there is of a difference in energy.
 """
 
 import argparse
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from statistics import StatisticsError, correlation, fmean
 from typing import Any
 
@@ -24,7 +25,7 @@ KEYS = ("ev_kwh", "import_kwh", "import_ev_kwh", "starts", "phase_switches", "id
 
 
 class Counting(Evcc):
-    """The model, counting the phase commands sent with a car that draws and without one."""
+    """The model, counting the phase commands to a box that is on and to one that is off."""
 
     idle_phase_writes = 0
     phase_switches = 0
@@ -33,7 +34,7 @@ class Counting(Evcc):
         """Decide as always."""
         orders = list(super().decide(view))
         commands = sum(order.phases is not None for order in orders)
-        if self.status_c:
+        if view.enabled:
             self.phase_switches += commands
         else:
             self.idle_phase_writes += commands
@@ -79,7 +80,7 @@ def main() -> None:
     reference = [row for row in json.loads(args.reference.read_text()) if args.only in row["day"]]
     groups: dict[tuple[str, int], list[tuple[dict[str, Any], dict[str, float]]]] = defaultdict(list)
     for row, own in compared(args.days, reference):
-        groups[(row["day"].split("/")[0], row["interval_s"])].append((row, own))
+        groups[(str(PurePosixPath(row["day"]).parent), row["interval_s"])].append((row, own))
         if args.each:
             pairs = "  ".join(f"{key} {row[key]:g}/{own[key]:.4g}" for key in KEYS)
             print(f"{row['day']} {row['interval_s']} s: {pairs}")
