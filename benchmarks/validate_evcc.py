@@ -2,9 +2,9 @@
 
 The reference is a JSON list with one object per day and interval: `day` ("folder/trace.csv.gz#i", the i-th
 UTC day of the trace that is long enough), `interval_s`, and what evcc made of it on a plant with the same
-numbers, PV moving linearly between samples. That plant let
-the power fade at a phase change and cut it at a stop, this one does it the other way round: about 10 kWs per
-phase change and 3 kWs per start, which is all there is of a difference in energy.
+numbers, PV moving linearly between samples. That plant let the power fade at a phase change and cut it at a
+stop, this one does it the other way round: about 10 kWs per phase change and 3 kWs per start, which is all
+there is of a difference in energy.
 """
 
 import argparse
@@ -82,8 +82,8 @@ def main() -> None:
     for row, own in compared(args.days, reference):
         groups[(str(PurePosixPath(row["day"]).parent), row["interval_s"])].append((row, own))
         if args.each:
-            pairs = "  ".join(f"{key} {row[key]:g}/{own[key]:.4g}" for key in KEYS)
-            print(f"{row['day']} {row['interval_s']} s: {pairs}")
+            text = "  ".join(f"{key} {row[key]:g}/{own[key]:.4g}" for key in KEYS)
+            print(f"{row['day']} {row['interval_s']} s: {text}")
     for (name, interval_s), pairs in groups.items():
         print(f"\n{name}, {interval_s} s, {len(pairs)} days")
         print(f"{'':18}{'evcc':>9}{'model':>9}{'mean':>9}{'largest':>9}{'r':>8}")
