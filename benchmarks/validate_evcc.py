@@ -63,10 +63,9 @@ def compared(
     for trace, rows in by_trace.items():
         days = read_days(folder / trace)
         for row in rows:
-            index = min(
-                int(row["day"].partition("#")[2]), len(days) - 1
-            )  # the last day where short ones count
-            yield row, model_day(moving(whole(days[index])), row["interval_s"])
+            index = int(row["day"].partition("#")[2])
+            day = days[min(index, len(days) - 1)]  # the last one, where the reference counts short days too
+            yield row, model_day(moving(whole(day)), row["interval_s"])
 
 
 def main() -> None:
@@ -77,7 +76,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="part of a trace's name")
     parser.add_argument("--each", action="store_true", help="also print every day")
     args = parser.parse_args()
-    reference = [row for row in json.loads(args.reference.read_text()) if args.only in row["day"]]
+    try:
+        rows = json.loads(args.reference.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        parser.error(f"--reference {args.reference}: {error}; a JSON list of days is needed")
+    reference = [row for row in rows if args.only in row["day"]]
     groups: dict[tuple[str, int], list[tuple[dict[str, Any], dict[str, float]]]] = defaultdict(list)
     for row, own in compared(args.days, reference):
         groups[(str(PurePosixPath(row["day"]).parent), row["interval_s"])].append((row, own))
