@@ -1,11 +1,12 @@
 """Each peer starts, stops, tracks and changes phases where its description says so."""
 
+from itertools import pairwise
 from math import log
 
 import pytest
 
 from benchmarks.baselines import BASELINES, IN_THE_BOX
-from benchmarks.contest import run_baseline
+from benchmarks.contest import Order, View, run_baseline
 from controller.model import Prices
 from tests.benchmarks.life import live, profile
 
@@ -71,6 +72,12 @@ def test_openwb_waits_seven_minutes_between_phase_changes() -> None:
     assert down_s == up_s + 420
 
 
+def test_openwb_offers_more_to_a_car_that_takes_less() -> None:
+    """8 A offered, 7.5 A taken, 185 W of export: 1.3 A to the centre and the 0.5 A unused make 9.3 A."""
+    view = View(600, -185.0, -185.0, 1725.0, (7.5, 0.0, 0.0), 8, True, 1, True)
+    assert BASELINES["openwb"]().decide(view) == [Order(current_a=9)]
+
+
 # -- pv-control --------------------------------------------------------------------------------------------
 
 
@@ -93,6 +100,16 @@ def test_pv_control_start_thresholds(name: str, too_little_w: float, enough_w: f
     """PV_ONLY needs 1580 W, PV_ALL 500 W."""
     assert live(BASELINES[name], [(0, too_little_w)], 1200).on_s == []
     assert len(live(BASELINES[name], [(0, enough_w)], 1200).on_s) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "enough_w", "too_little_w"),
+    [("pv_control_only", 1360.0, 1350.0), ("pv_control_all", 310.0, 290.0)],
+)
+def test_pv_control_stop_thresholds(name: str, enough_w: float, too_little_w: float) -> None:
+    """PV_ONLY goes on at 6 A less a tenth (1357 W), PV_ALL at 300 W; else 90 s after it is seen."""
+    assert live(BASELINES[name], [(0, 2000.0), (600, enough_w)], 2000).off_s == []
+    assert live(BASELINES[name], [(0, 2000.0), (600, too_little_w)], 2000).off_s == [720]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +176,17 @@ def test_smartevse_is_slow_up_and_fast_down() -> None:
     )  # 2180 W of import are 9.5 A: half of it down to 11.3 A, whole amperes passed on
 
 
+def test_smartevse_creeps_where_little_is_left() -> None:
+    """120 W of export are half an ampere: 0.1 A per reading from 100 s on, 7 A with the tenth."""
+    life = live(BASELINES["smartevse"], [(0, 1500.0)], 130)
+    assert [(second, order.current_a) for second, order in life.orders if second > 60] == [(118, 7)]
+
+
+def test_smartevse_counts_15_2_a_as_its_maximum() -> None:
+    """0.5 A per reading from 100 s on reach 15.5 A at 136 s; the minute begins with the next reading."""
+    assert live(BASELINES["smartevse"], [(0, 4800.0), (100, 4900.0)], 230).phases == [(198, 3)]
+
+
 def test_smartevse_leaves_three_phases_by_the_size_of_the_shortfall() -> None:
     """More than 6 A short: 30 s. Less: 10 min."""
     (_, (fast_s, _)) = live(BASELINES["smartevse"], [(0, 6000.0), (600, 2000.0)], 1600).phases
@@ -206,6 +234,22 @@ def test_warp_takes_three_phases_by_the_window() -> None:
     assert 3000 + 240 <= down_s <= 3000 + 270
 
 
+def test_warp_closes_half_of_a_small_error() -> None:
+    """520 W more at 6 A: 1640 W are allocated (7.1 A), then 1793 W (7.8 A), then 1938 W (8.4 A)."""
+    life = live(BASELINES["warp"], [(0, 1380.0), (600, 1900.0)], 640)
+    assert [(second, order.current_a) for second, order in life.orders if second > 300] == [
+        (610, 7),
+        (630, 8),
+    ]
+
+
+def test_warp_goes_back_four_minutes_after_the_car_draws_again() -> None:
+    """While the car is dead after a change (32 s) what is allocated counts; then the window must empty."""
+    life = live(BASELINES["warp"], [(0, -300.0), (600, 2000.0), (1500, 6000.0), (1760, 2000.0)], 2400)
+    (up_s, _), (down_s, _) = life.phases
+    assert up_s + 32 + 240 <= down_s <= up_s + 32 + 240 + 20
+
+
 # -- go-e --------------------------------------------------------------------------------------------------
 
 
@@ -222,6 +266,23 @@ def test_goe_tuned_leaves_200_w_of_export() -> None:
     life = live(BASELINES["goe_tuned"], [(0, 1610.0)], 2400)
     assert len(life.on_s) == 1
     assert life.import_kwh(600, 2400) == 0
+
+
+def test_goe_rises_by_2_a_per_update() -> None:
+    """From 6 to 14 A for 3.3 kW in steps of at most 2 A, 5 s apart."""
+    life = live(BASELINES["goe"], [(0, 3300.0)], 300)
+    rises = [b - a for a, b in pairwise(life.currents_a)]
+    assert life.currents_a[0] == 6
+    assert max(life.currents_a) >= 14
+    assert max(rises) == 2
+
+
+@pytest.mark.parametrize(("name", "low_w", "high_w"), [("goe", -120.0, 120.0), ("goe_tuned", 200.0, 430.0)])
+def test_goe_rounds_to_the_nearest_or_down(name: str, low_w: float, high_w: float) -> None:
+    """Mean export on a steady 2 kW: around zero, or the 200 W of the target and up to an ampere more."""
+    life = live(BASELINES[name], [(0, 2000.0)], 3600)
+    mean_export_w = -sum(life.ring.run.grid_w[1800:]) / 1800
+    assert low_w <= mean_export_w <= high_w
 
 
 def test_goe_charges_at_least_five_minutes_and_stops_below_1200_w() -> None:

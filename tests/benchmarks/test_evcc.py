@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.baselines import BASELINES
+from benchmarks.baselines.evcc import Evcc
 from benchmarks.validate_evcc import compared
 from tests.benchmarks.life import live
 
@@ -83,3 +84,10 @@ def test_a_faster_interval_tracks_more_often() -> None:
     slow, fast = (live(BASELINES[name], steps, 1200) for name in ("evcc_30s", "evcc_10s"))
     assert [second for second, order in slow.orders if order.current_a == 13] == [930]
     assert [second for second, order in fast.orders if order.current_a == 13] == [910]
+
+
+def test_a_car_above_the_offer_is_told_again() -> None:
+    """5 s after a fall from 16 to 6 A the car draws 9.7 A: that is taken over, and 6 A written again."""
+    life = live(lambda: Evcc(interval_s=5), [(0, 3700.0), (600, 1400.0)], 640)
+    falls = [(second, order.current_a) for second, order in life.orders if second > 600]
+    assert falls == [(605, 6), (610, 6)]
