@@ -6,8 +6,8 @@ of 3 s. The controller sees what it would see at a house: a meter every second, 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from math import exp
 
 from controller import oracle, pipeline, snapshot
@@ -20,6 +20,7 @@ from controller.model import (
     PhaseMode,
     Prices,
     Send,
+    Settings,
     Strategy,
 )
 from controller.traces import Day
@@ -31,6 +32,7 @@ LATENCY_S = 2
 START_S = 15
 PHASE_DEAD_S = 30
 LAG_S = 3.0
+NEVER_S = 10**9
 _KEEP = exp(-1.0 / LAG_S)
 
 BACKTEST_LIMITS = Limits(fuse_a=None)
@@ -49,9 +51,9 @@ class Plant:
     starts: int = 0
     phase_changes: int = 0
 
-    def apply(self, send: Send, at_s: int) -> None:
+    def apply(self, settings: Settings, at_s: int) -> None:
         """Take a write that arrives now."""
-        settings, was_on, old_mode = send.settings, self.force is Force.ON, self.mode
+        was_on, old_mode = self.force is Force.ON, self.mode
         self.amp = settings.current_a if settings.current_a is not None else self.amp
         self.force = settings.force if settings.force is not None else self.force
         self.mode = settings.phase_mode if settings.phase_mode is not None else self.mode
@@ -69,23 +71,27 @@ class Plant:
         """Return how many phases are set."""
         return 3 if self.mode is PhaseMode.THREE else 1
 
-    def advance(self, at_s: int) -> float:
-        """Return the car's power in W over the second that begins now."""
-        target_w = 0.0
-        if self.force is Force.ON and at_s >= self.dead_until_s:
-            target_w = self.amp * self.phases * NOMINAL_VOLTAGE_V
-        self.power_w = target_w + (self.power_w - target_w) * _KEEP
-        if target_w == 0.0 and self.power_w < 1.0:
-            self.power_w = 0.0
-        return self.power_w
+    @property
+    def drawing(self) -> bool:
+        """Return whether the box sees the car charge."""
+        return self.power_w > 50.0
+
+    def steady_until_s(self, at_s: int) -> int:
+        """Return until when `target_w` holds if no write arrives, in s of the day."""
+        return self.dead_until_s if at_s < self.dead_until_s else NEVER_S
+
+    def target_w(self, at_s: int) -> float:
+        """Return what the car tends to, in W."""
+        if self.force is not Force.ON or at_s < self.dead_until_s:
+            return 0.0
+        return self.amp * self.phases * NOMINAL_VOLTAGE_V
 
     def status(self, at_s: float) -> ChargerStatus:
         """Return what the box reports."""
-        drawing = self.power_w > 50.0
         return ChargerStatus(
             data_s=at_s,
             received_s=at_s,
-            car=CarState.CHARGING if drawing else CarState.WAITING,
+            car=CarState.CHARGING if self.drawing else CarState.WAITING,
             requested_a=self.amp,
             force=self.force,
             phase_mode=self.mode,
@@ -130,20 +136,76 @@ class Meters:
     imported_ev: float = 0.0
     exported: float = 0.0
 
-    def count(self, car_w: float, surplus_w: float) -> float:
-        """Add one second and return its grid import in W; the sun serves the house first."""
-        grid_w = car_w - surplus_w
-        self.ev += car_w
-        if grid_w > 0:
-            self.imported += grid_w
-            self.imported_ev += grid_w if grid_w < car_w else car_w
-        else:
-            self.exported -= grid_w
-        return grid_w
-
 
 Recorder = Callable[[int, float], None]
 """Told every 10 s: the second of the day and what the car draws in W."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A day being lived: seconds pass, what was sent arrives, the car follows, energy is counted.
+
+    `surplus_w` is PV minus house load per second, `grid_w` the grid import of every second that has passed.
+    Seconds of the slots of `step_s` in `lost` pass without being counted or metered.
+    """
+
+    surplus_w: Sequence[float]
+    plant: Plant = field(default_factory=Plant)
+    meters: Meters = field(default_factory=Meters)
+    grid_w: list[float] = field(default_factory=list)
+    writes: int = 0
+    under_way: deque[tuple[int, Settings]] = field(default_factory=deque)
+    lost: Collection[int] = ()
+    step_s: int = 1
+
+    @property
+    def now_s(self) -> int:
+        """Return how many seconds have passed."""
+        return len(self.grid_w)
+
+    def send(self, settings: Settings) -> None:
+        """Let one write leave now."""
+        self.writes += 1
+        self.under_way.append((self.now_s + LATENCY_S, settings))
+
+    def advance(self, until_s: int) -> None:
+        """Let the seconds up to this one pass."""
+        plant = self.plant
+        while (now := self.now_s) < until_s:
+            while self.under_way and self.under_way[0][0] <= now:
+                plant.apply(self.under_way.popleft()[1], now)
+            end = min(until_s, self.under_way[0][0]) if self.under_way else until_s
+            end = min(end, plant.steady_until_s(now))
+            if self.lost:
+                end = min(end, (now // self.step_s + 1) * self.step_s)
+            self._span(now, end, plant.target_w(now), Meters() if self._is_lost(now) else self.meters)
+
+    def readings(self, since_s: int) -> list[GridReading]:
+        """Return what the meter said since then, one reading a second."""
+        passed = enumerate(self.grid_w[since_s:], start=since_s)
+        return [GridReading(at + 1.0, grid_w) for at, grid_w in passed if not self._is_lost(at)]
+
+    def _is_lost(self, at_s: int) -> bool:
+        return bool(self.lost) and at_s // self.step_s in self.lost
+
+    def _span(self, now: int, end: int, target_w: float, meters: Meters) -> None:
+        """Count seconds in which nothing changes but sun and house; the hot loop of every backtest."""
+        car_w, passed = self.plant.power_w, self.grid_w.append
+        ev, imported, imported_ev, exported = meters.ev, meters.imported, meters.imported_ev, meters.exported
+        for surplus_w in self.surplus_w[now:end]:
+            car_w = target_w + (car_w - target_w) * _KEEP
+            if car_w < 1.0 and target_w == 0.0:
+                car_w = 0.0
+            grid_w = car_w - surplus_w
+            ev += car_w
+            if grid_w > 0:
+                imported += grid_w
+                imported_ev += grid_w if grid_w < car_w else car_w
+            else:
+                exported -= grid_w
+            passed(grid_w)
+        self.plant.power_w = car_w
+        meters.ev, meters.imported, meters.imported_ev, meters.exported = ev, imported, imported_ev, exported
 
 
 def scaled(day: Day, factor: float) -> Day:
@@ -165,65 +227,52 @@ def run_day(
 ) -> DayResult:
     """Return what the strategy makes of one day with a car connected from midnight to midnight.
 
-    `plant` may be another one, unused so far: a car that comes and goes.
+    `plant` may be another one, unused so far: a car that comes and goes. What `day.lost` names is neither
+    metered nor counted.
     """
-    plant, meters, writes = plant or Plant(), Meters(), 0
+    run = Run(seconds(day), plant or Plant(), lost=day.lost, step_s=day.step_s)
     state = pipeline.initial(strategy)
     grid: deque[GridReading] = deque(maxlen=TICK_S + 5)
-    reports: deque[ChargerStatus] = deque([plant.status(0.0)], maxlen=4)
-    under_way: list[tuple[int, Send]] = []
-    last_tick_s = 0
-    for now, surplus_w in enumerate(_seconds(day)):
-        if now % TICK_S == 0 and now > 0:
-            seen = snapshot.Observations(
-                now_s=float(now),
-                since_s=float(last_tick_s),
-                started_s=0.0,
-                grid=tuple(grid),
-                charger=tuple(reports),
-                prices=prices,
-            )
-            snap = snapshot.build(seen, limits, state.link.last_write_s)
-            state, decision = pipeline.step(state, snap, strategy, limits)
-            last_tick_s = now
-            if isinstance(decision.action, Send):
-                writes += 1
-                under_way.append((now + LATENCY_S, decision.action))
-        while under_way and under_way[0][0] <= now:
-            plant.apply(under_way.pop(0)[1], now)
-        car_w = plant.advance(now)
-        if not day.lost or now // day.step_s not in day.lost:
-            grid.append(GridReading(now + 1.0, meters.count(car_w, surplus_w)))
-        if recorder is not None and now % TICK_S == 0:
-            recorder(now, car_w)
-        if (now + 1) % CHARGER_POLL_S == 0:
-            reports.append(plant.status(now + 1.0))
-    return _result(day, name, prices, value_ct, plant, meters, writes, with_oracle=with_oracle)
+    reports: deque[ChargerStatus] = deque([run.plant.status(0.0)], maxlen=4)
+    for now in range(TICK_S, day.duration_s, TICK_S):
+        for poll_s in range(now - TICK_S + CHARGER_POLL_S, now + 1, CHARGER_POLL_S):
+            run.advance(poll_s)
+            reports.append(run.plant.status(float(poll_s)))
+        grid.extend(run.readings(now - TICK_S))
+        if recorder is not None:
+            recorder(now - TICK_S, run.plant.power_w)
+        seen = snapshot.Observations(
+            now_s=float(now),
+            since_s=float(now - TICK_S),
+            started_s=0.0,
+            grid=tuple(grid),
+            charger=tuple(reports),
+            prices=prices,
+        )
+        snap = snapshot.build(seen, limits, state.link.last_write_s)
+        state, decision = pipeline.step(state, snap, strategy, limits)
+        if isinstance(decision.action, Send):
+            run.send(decision.action.settings)
+    run.advance(day.duration_s)
+    if recorder is not None:
+        recorder((day.duration_s - 1) // TICK_S * TICK_S, run.plant.power_w)
+    return result(day, name, prices, value_ct, run, with_oracle=with_oracle)
 
 
-def _seconds(day: Day) -> Iterator[float]:
-    """Yield PV minus load for every second of the day."""
-    for pv_w, load_w in zip(day.pv_w, day.load_w, strict=True):
-        surplus_w = pv_w - load_w
-        for _ in range(day.step_s):
-            yield surplus_w
+def seconds(day: Day) -> list[float]:
+    """Return PV minus load for every second of the day, in W."""
+    slots = [pv_w - load_w for pv_w, load_w in zip(day.pv_w, day.load_w, strict=True)]
+    return slots if day.step_s == 1 else [surplus_w for surplus_w in slots for _ in range(day.step_s)]
 
 
-def _result(
-    day: Day,
-    name: str,
-    prices: Prices,
-    value_ct: float,
-    plant: Plant,
-    meters: Meters,
-    writes: int,
-    *,
-    with_oracle: bool,
+def result(
+    day: Day, name: str, prices: Prices, value_ct: float, run: Run, *, with_oracle: bool = False
 ) -> DayResult:
-    kwh = 3.6e6
+    """Return the score of a day that has been lived, whoever decided."""
+    kwh, meters, plant = 3.6e6, run.meters, run.plant
     bill_ct = (meters.imported * prices.import_ct_per_kwh - meters.exported * prices.export_ct_per_kwh) / kwh
     switching_ct = (
-        prices.write_ct * writes
+        prices.write_ct * run.writes
         + prices.start_ct * plant.starts
         + prices.phase_change_ct * plant.phase_changes
     )
@@ -238,7 +287,7 @@ def _result(
         export_kwh=meters.exported / kwh,
         pv_kwh=sum(day.pv_w) * day.step_s / kwh,
         load_kwh=sum(day.load_w) * day.step_s / kwh,
-        writes=writes,
+        writes=run.writes,
         starts=plant.starts,
         phase_changes=plant.phase_changes,
         bill_ct=bill_ct,
@@ -264,7 +313,7 @@ def _oracle_ct(day: Day, prices: Prices, value_ct: float) -> float:
 def _tens(day: Day) -> Iterable[float]:
     """Yield the mean PV minus load of every 10 s."""
     total_w, count = 0.0, 0
-    for surplus_w in _seconds(day):
+    for surplus_w in seconds(day):
         total_w += surplus_w
         count += 1
         if count == TICK_S:

@@ -3,8 +3,9 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
-from controller.backtest import Plant
+from controller.backtest import NEVER_S, Plant
 from controller.model import CarState, ChargerStatus, Force
 
 
@@ -14,12 +15,17 @@ class VisitedPlant(Plant):
 
     visits_s: Sequence[tuple[float, float]] = ()
 
-    def advance(self, at_s: int) -> float:
-        """Return the car's power in W; without a car the box falls back to neutral, as go-e documents."""
+    def steady_until_s(self, at_s: int) -> int:
+        """Return until when nothing changes by itself: the dead time, or the car."""
+        ends = (border_s for visit in self.visits_s for border_s in visit if border_s > at_s)
+        return min(Plant.steady_until_s(self, at_s), ceil(min(ends, default=NEVER_S)))
+
+    def target_w(self, at_s: int) -> float:
+        """Return what the car tends to, in W; without one the box goes neutral (documented)."""
         if not self._car_at(at_s):
             self.force, self.power_w = Force.NEUTRAL, 0.0
             return 0.0
-        return Plant.advance(self, at_s)
+        return Plant.target_w(self, at_s)
 
     def status(self, at_s: float) -> ChargerStatus:
         """Return what the box reports."""

@@ -1,0 +1,1 @@
+"""Other controllers' rules on the same days and the same plant, to measure this one against."""
