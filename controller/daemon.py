@@ -61,6 +61,7 @@ async def run(config: Path) -> None:
         clock=clock,
         notifier=notifier,
         timezone=settings.site.timezone,
+        cars=settings.known_cars(),
     )
     schedule = _scheduled(settings, loop, ledger, clock)
     stop = asyncio.Event()
