@@ -191,7 +191,7 @@ def _comfort(
 ) -> Action:
     """Return the strategy's move, clipped and checked, or what stands against it."""
     present, now_s = link.in_force, snap.now_s
-    wish = _instead_of_a_pause(state, link, snap, wish)
+    wish = _instead_of_a_pause(state, link, snap, wish, limits)
     target, clipped = _clip(present, wish, top, limits)
     again = link.pending is not None and link.pending.command == target
     if target == present and not again:
@@ -230,9 +230,9 @@ def _clip(present: Command, wish: Wish, top: Ceiling, limits: Limits) -> tuple[C
     return Charge(most_a, target.phases), True
 
 
-def _instead_of_a_pause(state: GateState, link: Link, snap: SiteSnapshot, wish: Wish) -> Wish:
+def _instead_of_a_pause(state: GateState, link: Link, snap: SiteSnapshot, wish: Wish, limits: Limits) -> Wish:
     """Return the wish, a stop turned into the least current for a car that would not come back from it."""
-    if isinstance(wish.target, Charge) or not _unpausable(state, link, snap):
+    if isinstance(wish.target, Charge) or not _unpausable(state, link, snap, limits):
         return wish
     assert isinstance(link.in_force, Charge)
     least_a = min(snap.admissible.min_current_a, link.in_force.current_a)
@@ -240,10 +240,15 @@ def _instead_of_a_pause(state: GateState, link: Link, snap: SiteSnapshot, wish: 
     return Wish(Charge(least_a, link.in_force.phases), reason, wish.facts)
 
 
-def _unpausable(state: GateState, link: Link, snap: SiteSnapshot) -> bool:
-    """Return whether the car charges and would not come back from a stop for comfort."""
-    ours = state.own_start and not link.unasked and isinstance(link.in_force, Charge)
-    return ours and snap.car.survives_pauses is False and snap.car_power_w > DRAWING_W
+def _unpausable(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> bool:
+    """Return whether the car charges and would not come back from a stop for comfort.
+
+    A start that was not ours may still be stopped until we have written, or let it be for the least on time.
+    """
+    if snap.car.survives_pauses is not False or snap.car_power_w <= DRAWING_W:
+        return False
+    adopted = state.on_since_s is not None and snap.now_s - state.on_since_s >= limits.min_on_s
+    return isinstance(link.in_force, Charge) and (adopted or not link.unasked)
 
 
 def _against_stop(
@@ -384,7 +389,7 @@ def _start_in_s(state: GateState, now_s: float, limits: Limits) -> float:
 
 def _stop_in_s(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> float:
     """Return the rest of the minimum on time; a start that was not ours has none."""
-    if _unpausable(state, link, snap):
+    if _unpausable(state, link, snap, limits):
         return float("inf")
     if state.on_since_s is None or not state.own_start or link.unasked:
         return 0.0
