@@ -201,3 +201,22 @@ def test_a_car_that_never_resumes_gets_one_retry_and_is_then_lowered_instead_of_
     world.meter_silent = True
     world.run(90)
     assert not charging(world)
+
+
+def test_a_car_that_draws_more_than_offered_is_lowered_then_stopped_until_unplug() -> None:
+    """A quarter more than offered: one step down, then off until it is unplugged; then it may try again."""
+    world = day("over_draws", MinSurplus(20.0, None))
+    world.sun_w = 700.0 + 10 * 230
+    world.run(600)
+    assert not charging(world)
+    safety = [str(sent.send.command) for sent in world.sent if sent.send.safety]
+    assert len(safety) == 2
+    assert safety[-1] == "off"
+    before = len(world.sent)
+    world.run(3600)
+    assert len(world.sent) == before
+    world.unplug()
+    world.run(60)
+    world.plug()
+    world.run(20)
+    assert charging(world)

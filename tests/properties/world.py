@@ -32,12 +32,16 @@ TICK_S = 10
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of car: phases it uses, currents it takes, pauses it bears before it sleeps until re-plugged."""
+    """A kind of car: phases it uses, currents it takes, pauses it bears before it sleeps until re-plugged.
+
+    `share` is what it draws of the offer.
+    """
 
     phases: int = 3
     min_a: int = 6
     max_a: float = 16.0
     bears_pauses: int | None = None
+    share: float = 1.0
 
 
 KINDS = {
@@ -47,6 +51,7 @@ KINDS = {
     "from_8_a": Kind(min_a=8),
     "to_13_a": Kind(max_a=13.0),
     "never_resumes": Kind(bears_pauses=0),
+    "over_draws": Kind(share=1.25, max_a=32.0),
 }
 
 
@@ -87,7 +92,7 @@ class Box:
         """Let one second pass: the current moves by at most 4 A towards the offer."""
         offered = self.plugged and self.willing and self.frc != 1 and self.dead_s == 0
         takes = offered and self.amp >= self.kind.min_a and not self.asleep
-        target = min(float(self.amp), self.kind.max_a) if takes else 0.0
+        target = min(self.amp * self.kind.share, self.kind.max_a) if takes else 0.0
         self.dead_s = max(self.dead_s - 1, 0)
         change = max(-4.0, min(4.0, target - self.drawn_a))
         self.drawn_a = self.drawn_a + change if self.plugged else 0.0
