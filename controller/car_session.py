@@ -93,7 +93,9 @@ def followed(session: Session, status: ChargerStatus, link: Link) -> Session:
     changed = gap or offer != session.offer
     steady = not gap and abs(draw_a - session.steady_a) <= STEADY_A
     tries = session.tries
-    if changed and 0 < session.refused_a < amps(offer) and amps(offer) > amps(session.offer) > 0:
+    if draw_a > DRAWS_A:
+        tries = 0
+    elif changed and session.refused_a and amps(offer) > amps(session.offer) > 0:
         tries += 1
     return replace(
         session,
@@ -222,10 +224,10 @@ def overdrawn(session: Session, now_s: float, limits: Limits) -> tuple[Session, 
 
 
 def try_higher(session: Session) -> bool:
-    """Return whether a higher offer is worth a try: this one is refused, and it may be the current alone."""
-    here_a = amps(session.offer)
-    asleep = session.unresumed_s is not None
-    return 0 < here_a <= session.refused_a and here_a < TRY_BELOW_A and session.tries < TRIES and not asleep
+    """Return whether a higher offer is worth a try: all so far were low and refused, and it is not asleep."""
+    here_a, asleep = amps(session.offer), session.unresumed_s is not None
+    low = 0 < here_a <= session.refused_a < TRY_BELOW_A
+    return low and session.tries < TRIES and not asleep
 
 
 def retry_due(session: Session, now_s: float, limits: Limits) -> bool:

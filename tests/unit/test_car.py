@@ -199,6 +199,16 @@ def test_a_refused_low_offer_may_be_raised_three_times() -> None:
         assert not cable.reads(12, Charge(tried_a, 1)).try_higher
         assert cable.reads(2, Charge(tried_a, 1)).try_higher
     assert not cable.reads(40, Charge(9, 1)).try_higher
+    assert not cable.reads(40, Charge(6, 1)).try_higher
+
+
+def test_a_refused_10_a_ends_the_tries() -> None:
+    """Where 10 A was refused no lower offer is raised either, until the car draws again."""
+    cable = Cable()
+    cable.reads(20, Charge(10, 1))
+    assert not cable.reads(20, Charge(6, 1)).try_higher
+    cable.reads(5, Charge(10, 1), 10.0)
+    assert cable.reads(20, Charge(6, 1)).try_higher
 
 
 def test_two_offers_drawn_short_of_show_the_most_current() -> None:
