@@ -3,13 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from controller.car import DEFAULT_KEY, CarRecord, known_as
+from controller.car import describe as describe_car
+from controller.car_store import records_of
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
 from controller.daemon import devices_of
-from controller.errors import AmpilotError, ChargerError, ConfigError, MeterError
+from controller.errors import AmpilotError, ChargerError, ConfigError, LedgerError, MeterError
 from controller.load_settings import load_settings
 from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
 from controller.plugins import conformance, load_strategy
+from controller.report import Report
+from controller.settings import Settings
 
 Say = Callable[[str, bool], None]
 """Takes a line and whether it is good news."""
@@ -52,6 +57,8 @@ async def check_site(config: Path, say: Say) -> int:
         failures += 1
         say(f"charger  {error}. Remedy: {_charger_remedy(str(error))}", False)
     await devices.charger.close()
+    for line in describe_cars(settings):
+        say(f"car      {line}", True)
     return failures
 
 
@@ -108,6 +115,24 @@ def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:
         lines.append("it does not report a phase setting: phases will not be switched")
     if status.error:
         lines.append(f"it reports error {status.error}: nothing will be started")
+    return lines
+
+
+def describe_cars(settings: Settings) -> list[str]:
+    """Return what is known of each car, from the ledger if there is one and from the config."""
+    try:
+        records = records_of(Report(Path(settings.ledger.path)).cars())
+    except LedgerError:
+        records = ()
+    known = settings.known_cars()
+    keys = {record.key for record in records}
+    records += tuple(CarRecord(car.key) for car in known if car.key not in keys)
+    lines = []
+    for record in records:
+        own = known_as(record.key, known)
+        unnamed = "without a card" if record.key == DEFAULT_KEY else record.key
+        prefix = "" if own is not None else f"{unnamed}: "
+        lines.append(prefix + describe_car(record, own))
     return lines
 
 

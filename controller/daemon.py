@@ -65,6 +65,7 @@ async def run(config: Path) -> None:
         clock=clock,
         notifier=notifier,
         timezone=settings.site.timezone,
+        cars=settings.known_cars(),
     )
     choice = settings.strategy
     ledger.describe_site(settings.site.timezone, prices, choice.name, choice.options)

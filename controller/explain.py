@@ -24,6 +24,8 @@ def explain(
     lines += [_offer(decision, facts), f"Why: {decision.reason}."]
     if decision.action != "hold":
         lines.append(f"It just said: {decision.action}.")
+    if facts.get("car_connected") and facts.get("this_car"):
+        lines.append(f"This car: {facts['this_car']}.")
     lines += _money(facts)
     if facts.get("hold_left_s"):
         lines.append(f"This holds for {facts['hold_left_s']:.0f} s more.")

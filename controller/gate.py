@@ -35,7 +35,7 @@ from controller.model import (
     amps,
 )
 from controller.phases import PhaseHistory, Switching, change_in_s, options, switching
-from controller.reconcile import Link
+from controller.reconcile import DRAWING_W, Link
 from controller.units import MIN_CURRENT_A
 
 UNANSWERED_S = 120.0
@@ -92,16 +92,18 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
     under_way = switching(link, now_s, limits) is not Switching.STABLE
     hardware_a = snap.charger.hardware_limit_a if snap.charger else None
     max_a = limits.max_current_a if hardware_a is None else min(limits.max_current_a, hardware_a)
+    least_a = max(limits.min_current_a, snap.car.min_current_a or 0)
+    max_a = min(max_a, snap.car.max_current_a or max_a)
     phase_in_s = change_in_s(state.phase, now_s, limits)
     if under_way:
         phase_in_s = max(phase_in_s, 1.0)
     return Admissible(
         start_in_s=_start_in_s(state, now_s, limits),
-        stop_in_s=_stop_in_s(state, link, now_s, limits),
+        stop_in_s=_stop_in_s(state, link, snap, limits),
         phase_change_in_s=phase_in_s,
-        min_current_a=limits.min_current_a,
+        min_current_a=max(min(least_a, max_a), limits.min_current_a),
         max_current_a=max(max_a, limits.min_current_a),
-        phase_options=options(snap.charger, link.phases_set, limits),
+        phase_options=options(snap.charger, link.phases_set, limits, snap.car),
         only_stop=budget_left(state, now_s, limits) == 0 < budget_left(state, now_s, limits, stopping=True),
     )
 
@@ -189,13 +191,14 @@ def _comfort(
 ) -> Action:
     """Return the strategy's move, clipped and checked, or what stands against it."""
     present, now_s = link.in_force, snap.now_s
+    wish = _instead_of_a_pause(state, link, snap, wish, limits)
     target, clipped = _clip(present, wish, top, limits)
     again = link.pending is not None and link.pending.command == target
     if target == present and not again:
         return Hold(f"limited by {top.source}" if clipped else wish.reason)
     why_not = (
         _open(link, target, now_s)
-        or _against_stop(state, link, target, now_s, limits)
+        or _against_stop(state, link, snap, target, limits)
         or _against_phases(state, link, snap, target, limits)
         or _against_raise(state, link, snap, present, target, limits)
     )
@@ -227,11 +230,34 @@ def _clip(present: Command, wish: Wish, top: Ceiling, limits: Limits) -> tuple[C
     return Charge(most_a, target.phases), True
 
 
-def _against_stop(state: GateState, link: Link, target: Command, now_s: float, limits: Limits) -> Hold | None:
+def _instead_of_a_pause(state: GateState, link: Link, snap: SiteSnapshot, wish: Wish, limits: Limits) -> Wish:
+    """Return the wish, a stop turned into the least current for a car that would not come back from it."""
+    if isinstance(wish.target, Charge) or not _unpausable(state, link, snap, limits):
+        return wish
+    assert isinstance(link.in_force, Charge)
+    least_a = min(snap.admissible.min_current_a, link.in_force.current_a)
+    reason = "this car does not resume after pauses: the least current instead of a stop"
+    return Wish(Charge(least_a, link.in_force.phases), reason, wish.facts)
+
+
+def _unpausable(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> bool:
+    """Return whether the car charges and would not come back from a stop for comfort.
+
+    A start that was not ours may still be stopped until we have written, or let it be for the least on time.
+    """
+    if snap.car.survives_pauses is not False or snap.car_power_w <= DRAWING_W:
+        return False
+    adopted = state.on_since_s is not None and snap.now_s - state.on_since_s >= limits.min_on_s
+    return isinstance(link.in_force, Charge) and (adopted or not link.unasked)
+
+
+def _against_stop(
+    state: GateState, link: Link, snap: SiteSnapshot, target: Command, limits: Limits
+) -> Hold | None:
     if isinstance(target, Charge) or isinstance(link.in_force, Off):
         return None
-    left_s = _stop_in_s(state, link, now_s, limits)
-    return Hold(f"minimum on time, {left_s:.0f} s left", now_s + left_s) if left_s > 0 else None
+    left_s = _stop_in_s(state, link, snap, limits)
+    return Hold(f"minimum on time, {left_s:.0f} s left", snap.now_s + left_s) if left_s > 0 else None
 
 
 def _against_phases(
@@ -244,7 +270,9 @@ def _against_phases(
         return Hold("a phase change is under way; only a stop may pass")
     if target.phases == link.phases_set:
         return None
-    if target.phases not in options(snap.charger, link.phases_set, limits):
+    if target.phases not in options(snap.charger, link.phases_set, limits, snap.car):
+        if snap.car.phases_used == 1:
+            return Hold("this car uses one phase; no phases are changed for it")
         return Hold("this charger or config does not switch phases")
     left_s = change_in_s(state.phase, now_s, limits)
     if left_s == float("inf"):
@@ -268,7 +296,7 @@ def _against_raise(
     if isinstance(present, Off):
         left_s = _start_in_s(state, snap.now_s, limits)
         return Hold(f"minimum off time, {left_s:.0f} s left", snap.now_s + left_s) if left_s > 0 else None
-    if state.unanswered:
+    if state.unanswered and not snap.car.try_higher:
         return Hold("the car takes nothing of what is offered; nothing is raised until it does")
     return None
 
@@ -359,11 +387,13 @@ def _start_in_s(state: GateState, now_s: float, limits: Limits) -> float:
     return max(state.off_since_s + wait_s - now_s, 0.0)
 
 
-def _stop_in_s(state: GateState, link: Link, now_s: float, limits: Limits) -> float:
+def _stop_in_s(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> float:
     """Return the rest of the minimum on time; a start that was not ours has none."""
+    if _unpausable(state, link, snap, limits):
+        return float("inf")
     if state.on_since_s is None or not state.own_start or link.unasked:
         return 0.0
-    return max(state.on_since_s + limits.min_on_s - now_s, 0.0)
+    return max(state.on_since_s + limits.min_on_s - snap.now_s, 0.0)
 
 
 def _budget_s(state: GateState, limits: Limits) -> float | None:

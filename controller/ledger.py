@@ -242,6 +242,18 @@ class Ledger:
         except LedgerError:
             self.ring.append((add, (day, grid_wh, pv_wh, cost_ct)))
 
+    # -- cars -----------------------------------------------------------------------------------
+
+    def save_car(self, columns: Mapping[str, str | int | float]) -> None:
+        """Keep what was learned of a car; the columns are those of the table `cars`, its time aside."""
+        names = (*columns, "changed_ms")
+        sql = f"INSERT OR REPLACE INTO cars ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608
+        self._write(sql, (*columns.values(), self._now_ms()), durable=False)
+
+    def cars(self) -> list[dict[str, Any]]:
+        """Return every car on record as columns."""
+        return rows_of_cars(self._db)
+
     # -- state, upkeep --------------------------------------------------------------------------
 
     def save_state(self, key: str, value: Any) -> None:
@@ -339,6 +351,16 @@ class Ledger:
         except sqlite3.Error:
             self.degraded = True
             return []
+
+
+def rows_of_cars(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return the table of cars, a row each by column; nothing if the disk refuses or the table is older."""
+    try:
+        cursor = connection.execute("SELECT * FROM cars ORDER BY key")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except sqlite3.Error:
+        return []
 
 
 _THIN = """

@@ -58,8 +58,7 @@ def _advice(path: Path, document: dict[str, Any], item: Any) -> str:
     """Return one problem as a sentence a person can act on."""
     where = [part for part in item["loc"] if part not in _UNION_TAGS]
     key = str(where[-1]) if where else ""
-    table = ".".join(str(part) for part in where[:-1])
-    place = f"[{table}] {key}" if table else (f"[{key}]" if key in Settings.model_fields else key)
+    place = _place(where)
     if item["type"] == "missing":
         return f"{path}: {place} is missing. {_accepted(where)}"
     if item["type"] == "extra_forbidden":
@@ -76,10 +75,21 @@ def _advice(path: Path, document: dict[str, Any], item: Any) -> str:
     return f"{path}: {place or 'the file'}: {found}{message}. {_accepted(where)}".rstrip()
 
 
+def _place(where: list[Any]) -> str:
+    """Return a place of the file as people read it: `[charger] serial`, `[[car]] 2 phases`."""
+    if not where:
+        return ""
+    if len(where) > 1 and isinstance(where[1], int):
+        return " ".join([f"[[{where[0]}]]", str(where[1] + 1), *map(str, where[2:])])
+    table, key = ".".join(map(str, where[:-1])), str(where[-1])
+    return f"[{table}] {key}" if table else (f"[{key}]" if key in Settings.model_fields else key)
+
+
 def _found(document: Any, where: list[Any]) -> str:
     """Return what stands in the file at this place, short; nothing for a whole table."""
     for part in where:
-        if not isinstance(document, dict) or part not in document:
+        inside = isinstance(document, dict) and part in document
+        if not inside and not (isinstance(document, list) and isinstance(part, int)):
             return ""
         document = document[part]
     if isinstance(document, dict | list):
@@ -90,6 +100,8 @@ def _found(document: Any, where: list[Any]) -> str:
 def _model_at(where: list[Any]) -> type[BaseModel] | None:
     model: type[BaseModel] = Settings
     for part in where:
+        if isinstance(part, int):  # one of several tables of the same model
+            continue
         field = model.model_fields.get(str(part))
         if field is None:
             return None

@@ -7,12 +7,14 @@ whether it was applied.
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from controller import accounting, guard, pipeline, snapshot
+from controller.car import KnownCar, describe
+from controller.car_store import CarStore
 from controller.clock import Clock
 from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible
 from controller.gate import GateState
@@ -83,6 +85,7 @@ class Loop:
         clock: Clock,
         notifier: Notifier,
         timezone: str = "UTC",
+        cars: Sequence[KnownCar] = (),
     ) -> None:
         self._devices, self._strategy, self._limits = devices, strategy, limits
         self._prices, self._ledger, self._clock = prices, ledger, clock
@@ -95,7 +98,9 @@ class Loop:
         self._last_row_s = 0.0
         self._open_intent: int | None = None
         self._last_status = ""
-        self.state = replace(pipeline.initial(strategy), gate=restored(ledger, clock, limits))
+        self._cars = CarStore(ledger)
+        first = pipeline.initial(strategy, self._cars.load(cars))
+        self.state = replace(first, gate=restored(ledger, clock, limits))
         self.ticks = 0
         self.guard_refusals = 0
         self.last: tuple[SiteSnapshot, Decision] | None = None
@@ -168,6 +173,7 @@ class Loop:
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
         self._follow_link(before, decision)
+        self._cars.keep(self.state.cars, now_s)
         share = accounting.attribute(snap, self._limits.max_current_a)
         if share.total_wh > 0:
             day = self._clock.wall().astimezone(self._zone).date().isoformat()
@@ -181,6 +187,7 @@ class Loop:
 
     async def stop(self) -> None:
         """Leave the charger at the blind level, best effort, then close everything."""
+        self._cars.keep(self.state.cars, float(self._clock.monotonic()), at_once=True)
         if self.state.link.connected and isinstance(self.state.link.in_force, Charge):
             blind_a = self._limits.blind_a
             settings = Settings(force=Force.OFF) if blind_a == 0 else Settings(current_a=blind_a)
@@ -276,6 +283,10 @@ class Loop:
             severity = "warning" if "outside" in note or "not arrive" in note else "info"
             self._ledger.record_event("charger", severity, note)
             log.info("event=charger %s", note)
+        for note in decision.car_notes:
+            severity = "warning" if "not resume" in note or " offered: " in note else "info"
+            self._ledger.record_event("car", severity, note)
+            log.info("event=car %s", note)
 
     def _close_old_intents(self, in_force: str) -> None:
         """Close what an earlier run left open by what the first read shows; nothing is sent again."""
@@ -331,6 +342,7 @@ class Loop:
             "charger": snap.charger_quality.name.lower(),
             "writes_15_min": _recent(self.state.gate, snap.now_s, self._limits),
             "yielded": self.state.link.yielded,
+            "this_car": describe(self.state.cars.record, self.state.cars.own),
         }
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}
 

@@ -276,7 +276,8 @@ class Prices:
 class Admissible:
     """What the stages behind the strategy would let pass now; the strategy masks its choice with it.
 
-    Times are seconds until the move is possible, 0 if it is now.
+    Times are seconds until the move is possible, 0 if it is now; `stop_in_s` is infinite while a car that
+    does not come back from pauses charges.
     """
 
     start_in_s: float = 0.0
@@ -287,6 +288,40 @@ class Admissible:
     phase_options: tuple[int, ...] = (1, 3)
     only_stop: bool = False
     """The write budget has nothing left but what is kept for stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class CarTraits:
+    """What the car is known to do with an offer, by the config or by experience; neutral where nothing is.
+
+    `phases_used` None: as many as are offered. `draw_offset_a` is what it draws beside the offer (negative:
+    less), `max_draw_a` the most it draws whatever is offered, `max_current_a` the most it may be offered by
+    the config, `min_current_a` the least it takes anything at. `ramp_s` is how long 90 % of a change takes.
+    `try_higher`: it takes nothing of this offer, and a higher one may be all it needs.
+    """
+
+    name: str = ""
+    phases_used: int | None = None
+    min_current_a: int | None = None
+    max_draw_a: float | None = None
+    max_current_a: int | None = None
+    draw_offset_a: float = 0.0
+    ramp_s: float | None = None
+    survives_pauses: bool | None = None
+    try_higher: bool = False
+
+    def draw_w(self, command: Command, voltage_v: float = NOMINAL_VOLTAGE_V) -> float:
+        """Return what this car would draw of a command, in W."""
+        if isinstance(command, Off) or command.current_a < (self.min_current_a or 0):
+            return 0.0
+        current_a = command.current_a + self.draw_offset_a
+        if self.max_draw_a is not None:
+            current_a = min(current_a, self.max_draw_a)
+        return max(current_a, 0.0) * min(command.phases, self.phases_used or command.phases) * voltage_v
+
+
+NEUTRAL_CAR = CarTraits()
+"""A car that takes all that is offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,6 +353,7 @@ class SiteSnapshot:
     phases_set: int = 3
     prices: Prices = field(default_factory=Prices)
     admissible: Admissible = field(default_factory=Admissible)
+    car: CarTraits = NEUTRAL_CAR
 
     @property
     def surplus_w(self) -> float | None:
@@ -403,3 +439,4 @@ class Decision:
     action: Action
     in_force: Command
     notes: tuple[str, ...] = ()
+    car_notes: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.limits import Limits
-from controller.model import ChargerStatus
+from controller.model import NEUTRAL_CAR, CarTraits, ChargerStatus
 from controller.reconcile import Link
 
 
@@ -50,9 +50,13 @@ def switching(link: Link, now_s: float, limits: Limits) -> Switching:
     return Switching.DEAD if since_s < limits.phase_dead_s else Switching.STABLE
 
 
-def options(status: ChargerStatus | None, phases_set: int, limits: Limits) -> tuple[int, ...]:
-    """Return the phase counts that can be had at all: both, or the one that is set."""
+def options(
+    status: ChargerStatus | None, phases_set: int, limits: Limits, car: CarTraits = NEUTRAL_CAR
+) -> tuple[int, ...]:
+    """Return the phase counts worth having: both, or the one set where a change is vain or barred."""
     if not limits.allow_phase_switch or (status is not None and not status.can_switch_phases):
+        return (phases_set,)
+    if car.phases_used == 1:
         return (phases_set,)
     return (1, 3)
 

@@ -1,6 +1,6 @@
 """One decision, all of it: snapshot in, decision out, and the state for the next.
 
-    reconcile.observe → gate.follow → strategy.decide → envelope.ceiling → gate.admit
+    reconcile.observe → gate.follow → car_learning.observe → strategy.decide → envelope.ceiling → gate.admit
 
 A day is `reduce(step, snapshots)`, so the same code runs live, in the backtest, in replay and under test.
 Pure: no clock, no socket, no log. The shell around it writes what the decision says and tells the outcome.
@@ -8,7 +8,9 @@ Pure: no clock, no socket, no log. The shell around it writes what the decision 
 
 from dataclasses import dataclass, replace
 
-from controller import envelope, gate, reconcile
+from controller import car_learning, envelope, gate, reconcile
+from controller.car_learning import Garage
+from controller.car_session import retry_due
 from controller.gate import GateState
 from controller.limits import Limits
 from controller.model import (
@@ -37,11 +39,12 @@ class LoopState:
     gate: GateState = GateState()  # noqa: RUF009 - frozen
     raises_s: tuple[tuple[float, int], ...] = ()
     strategy_faults: int = 0
+    cars: Garage = Garage()  # noqa: RUF009 - frozen
 
 
-def initial(strategy: Strategy) -> LoopState:
-    """Return the state of a controller that has seen nothing."""
-    return LoopState(memory=strategy.initial())
+def initial(strategy: Strategy, cars: Garage | None = None) -> LoopState:
+    """Return the state of a controller that has seen nothing but, perhaps, cars."""
+    return LoopState(memory=strategy.initial(), cars=cars if cars is not None else Garage())
 
 
 def step(
@@ -50,19 +53,26 @@ def step(
     """Decide once. Never raises for anything a strategy or a device does."""
     link, notes = reconcile.observe(state.link, snap.charger, snap.now_s, limits)
     gate_state = gate.follow(state.gate, link, state.link, snap.now_s)
-    snap = _complete(snap, link, gate_state, limits)
+    cars, car_notes = car_learning.observe(state.cars, snap.charger, link, limits)
+    snap = _complete(snap, link, gate_state, cars, limits)
     wish, memory, faults = _ask(strategy, snap, state)
+    retry = isinstance(link.in_force, Charge) and retry_due(cars.session, snap.now_s, limits)
+    if retry:
+        wish = Wish(Off(), "the car did not resume; one more stop and start may wake it")
     raises_s = tuple([item for item in state.raises_s if snap.now_s - item[0] < limits.unseen_raise_s])
     top = envelope.ceiling(snap, link.in_force, sum(a for _, a in raises_s), limits)
+    top = car_learning.bounded(top, cars)
     action = gate.admit(gate_state, link, snap, wish, top, limits)
     before = link.in_force
     if isinstance(action, Send):
         gate_state = gate.wrote(gate_state, action, link, snap.now_s)
+        if retry:  # the pause before the second try is the usual one
+            gate_state = replace(gate_state, unanswered=False)
         raises_s = _with_raise(raises_s, before, action.command, snap.now_s)
         raising = gate.raises(before, action.command)
         link = reconcile.sent(link, action.command, action.settings, snap.now_s, raising=raising)
-    decision = Decision(snap.now_s, wish, top, action, before, notes)
-    return LoopState(memory, link, gate_state, raises_s, faults), decision
+    decision = Decision(snap.now_s, wish, top, action, before, notes, car_notes)
+    return LoopState(memory, link, gate_state, raises_s, faults, cars), decision
 
 
 def answered(state: LoopState, outcome: WriteOutcome) -> LoopState:
@@ -71,8 +81,12 @@ def answered(state: LoopState, outcome: WriteOutcome) -> LoopState:
     return state if link is state.link else replace(state, link=link)
 
 
-def _complete(snap: SiteSnapshot, link: Link, gate_state: GateState, limits: Limits) -> SiteSnapshot:
-    """Return the snapshot with what is in force, what may move, and what a write costs now."""
+def _complete(
+    snap: SiteSnapshot, link: Link, gate_state: GateState, cars: Garage, limits: Limits
+) -> SiteSnapshot:
+    """Return the snapshot with the car's traits, what is in force, what may move, what a write costs now."""
+    if cars.traits is not snap.car:
+        snap = replace(snap, car=cars.traits)
     prices = snap.prices
     write_ct = gate.write_price_ct(gate_state, snap.now_s, prices.write_ct, limits)
     return replace(

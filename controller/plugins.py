@@ -8,7 +8,9 @@ from typing import Any
 
 from controller.errors import StrategyError
 from controller.model import (
+    NEUTRAL_CAR,
     Admissible,
+    CarTraits,
     Charge,
     Command,
     Off,
@@ -108,6 +110,7 @@ def _snapshots() -> list[SiteSnapshot]:
                     stop_in_s=100.0 if step % 4 == 0 else 0.0,
                     phase_options=(1, 3) if step % 3 else (1,),
                 ),
+                car=NEUTRAL_CAR if step % 2 else CarTraits("odd", 1, 8, 13.0, 13, -0.2, 4.0, False),
             )
         )
     return [*result, replace(base, grid_quality=Quality.STALE, car_connected=True), base]

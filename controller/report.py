@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import LedgerError
+from controller.ledger import rows_of_cars
 
 Recorded = tuple[int, int, float | None, float | None, float | None]
 """One row: when it begins (wall ms), how long it holds (s), base_import_w, pv_yield_w, grid_import_w."""
@@ -156,6 +157,11 @@ class Report:
             return db.execute(
                 "SELECT wall_ms, severity, text FROM events ORDER BY id DESC LIMIT ?", (most,)
             ).fetchall()
+
+    def cars(self) -> list[dict[str, Any]]:
+        """Return what was learned of each car, by column; empty before the first."""
+        with self._db() as db:
+            return rows_of_cars(db)
 
     def intents(self, from_ms: int, to_ms: int) -> list[tuple[int, str, int, str, str]]:
         """Return writes: time, command, safety, outcome, state."""

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from controller.car import KnownCar
 from controller.limits import Limits
 from controller.model import Prices
 
@@ -127,6 +128,38 @@ class ChargerSettings(_Section):
         return self
 
 
+class CarSettings(_Section):
+    """A car, in a table `[[car]]` of its own. Everything but the name is learned when it is left out."""
+
+    name: str = Field(min_length=1, max_length=32, description="how it is called in what people read")
+    card: int | None = Field(
+        None, ge=1, le=10, description="number of its card at the charger, 1 to 10; none: no card is used"
+    )
+    phases: int | None = Field(None, ge=1, le=3, description="phases it charges on")
+    min_current_a: int | None = Field(None, ge=6, le=32, description="least current it takes anything at")
+    max_current_a: int | None = Field(None, ge=6, le=32, description="most it is ever offered, per phase")
+    survives_pauses: bool | None = Field(
+        None, description="whether it resumes after a pause; false: it is lowered instead of stopped"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "CarSettings":
+        if (self.min_current_a or 0) > (self.max_current_a or 32):
+            raise ValueError("min_current_a is above max_current_a")
+        return self
+
+    def known(self) -> KnownCar:
+        """Return it in the core's vocabulary."""
+        return KnownCar(
+            self.name,
+            self.card,
+            self.phases,
+            self.min_current_a,
+            self.max_current_a,
+            self.survives_pauses,
+        )
+
+
 class SiteSettings(_Section):
     """The house connection."""
 
@@ -227,11 +260,24 @@ class Settings(_Section):
     battery: MeterSettings | None = Field(None, description="a house battery")
     strategy: StrategyChoice = Field(default_factory=StrategyChoice, description="what decides")
     prices: PriceSettings = Field(default_factory=PriceSettings, description="what things cost")
+    car: list[CarSettings] = Field(default_factory=list, description="cars, a table [[car]] for each")
     site: SiteSettings = Field(default_factory=SiteSettings, description="the house connection")
     timing: TimingSettings = Field(default_factory=TimingSettings, description="how often, how old")
     gate: GateSettings = Field(default_factory=GateSettings, description="protection of hardware and cloud")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
     log: LogSettings = Field(default_factory=LogSettings, description="the journal")
+
+    @field_validator("car")
+    @classmethod
+    def _told_apart(cls, value: list[CarSettings]) -> list[CarSettings]:
+        cards = [car.card for car in value]
+        if len(set(cards)) < len(cards):
+            raise ValueError("each [[car]] needs a card of its own; at most one may be without")
+        return value
+
+    def known_cars(self) -> tuple[KnownCar, ...]:
+        """Return the cars the config names."""
+        return tuple(car.known() for car in self.car)
 
     def limits(self) -> Limits:
         """Return what the safety stages obey."""

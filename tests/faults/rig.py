@@ -62,9 +62,17 @@ class Rig:
     """The house lives in the test's event loop, ten times as fast; the controller is a subprocess."""
 
     def __init__(
-        self, folder: Path, *, strategy: str = "surplus", sun_w: float = 7000.0, real_timings: bool = False
+        self,
+        folder: Path,
+        *,
+        strategy: str = "surplus",
+        sun_w: float = 7000.0,
+        real_timings: bool = False,
+        car: str = "ideal",
     ) -> None:
-        options = HouseOptions(modbus_port=0, http_port=0, profile="eastron-sdm630", token=TOKEN, start_s=0.0)
+        options = HouseOptions(
+            modbus_port=0, http_port=0, profile="eastron-sdm630", token=TOKEN, start_s=0.0, car=car
+        )
         self.served = ServedHouse(options)
         house = self.served.house
         house.weather = Weather([sun_w] * DAY_S, ([300.0] * DAY_S, [200.0] * DAY_S, [100.0] * DAY_S))

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from controller import pipeline, snapshot
+from controller.car_learning import Garage
 from controller.limits import Limits
 from controller.model import (
     CarState,
@@ -29,6 +30,31 @@ VOLTAGE_V = 230.0
 TICK_S = 10
 
 
+@dataclass(frozen=True)
+class Kind:
+    """A kind of car: phases it uses, currents it takes, pauses it bears before it sleeps until re-plugged.
+
+    `share` is what it draws of the offer.
+    """
+
+    phases: int = 3
+    min_a: int = 6
+    max_a: float = 16.0
+    bears_pauses: int | None = None
+    share: float = 1.0
+
+
+KINDS = {
+    "ideal": Kind(),
+    "one_phase": Kind(phases=1),
+    "two_phase": Kind(phases=2),
+    "from_8_a": Kind(min_a=8),
+    "to_13_a": Kind(max_a=13.0),
+    "never_resumes": Kind(bears_pauses=0),
+    "over_draws": Kind(share=1.25, max_a=32.0),
+}
+
+
 @dataclass
 class Box:
     """A go-e with a car that follows its pilot within a few seconds."""
@@ -38,7 +64,8 @@ class Box:
     psm: int = 1
     plugged: bool = False
     willing: bool = True
-    car_max_a: float = 16.0
+    kind: Kind = Kind()
+    pauses: int = 0
     drawn_a: float = 0.0
     dead_s: int = 0
     rbc: int = 1
@@ -51,14 +78,25 @@ class Box:
     def phases(self) -> int:
         return 1 if self.psm == 1 else 3
 
+    @property
+    def used(self) -> int:
+        """Return how many phases the car draws on."""
+        return min(self.phases, self.kind.phases)
+
+    @property
+    def asleep(self) -> bool:
+        """Return whether the car has had more pauses than it bears."""
+        return self.kind.bears_pauses is not None and self.pauses > self.kind.bears_pauses
+
     def second(self) -> None:
         """Let one second pass: the current moves by at most 4 A towards the offer."""
         offered = self.plugged and self.willing and self.frc != 1 and self.dead_s == 0
-        target = min(float(self.amp), self.car_max_a) if offered else 0.0
+        takes = offered and self.amp >= self.kind.min_a and not self.asleep
+        target = min(self.amp * self.kind.share, self.kind.max_a) if takes else 0.0
         self.dead_s = max(self.dead_s - 1, 0)
         change = max(-4.0, min(4.0, target - self.drawn_a))
         self.drawn_a = self.drawn_a + change if self.plugged else 0.0
-        self.session_wh += self.drawn_a * self.phases * VOLTAGE_V / 3600
+        self.session_wh += self.drawn_a * self.used * VOLTAGE_V / 3600
 
     def take(self, keys: dict[str, int]) -> None:
         if "psm" in keys and keys["psm"] != self.psm:
@@ -66,11 +104,12 @@ class Box:
             self.dead_s, self.drawn_a = 25, 0.0
             if self.plugged:
                 self.changes_s.append(self.now_s)
+        self.pauses += self.drawn_a > 1 and keys.get("frc") == 1
         self.amp = keys.get("amp", self.amp)
         self.frc = keys.get("frc", self.frc)
 
     def status(self, now_s: float) -> ChargerStatus:
-        on_phases = tuple(self.drawn_a if index < self.phases else 0.0 for index in range(3))
+        on_phases = tuple(self.drawn_a if index < self.used else 0.0 for index in range(3))
         car = CarState.IDLE
         if self.plugged:
             car = CarState.CHARGING if self.drawn_a > 1 else CarState.WAITING
@@ -82,7 +121,7 @@ class Box:
             force=Force(self.frc),
             phase_mode=PhaseMode(self.psm),
             allowed=self.frc != 1,
-            power_w=self.drawn_a * self.phases * VOLTAGE_V,
+            power_w=self.drawn_a * self.used * VOLTAGE_V,
             current_a=on_phases,  # type: ignore[arg-type]
             hardware_limit_a=16,
             session_wh=self.session_wh,
@@ -116,6 +155,7 @@ class World:
     sun_w: float = 0.0
     load_a: list[float] = field(default_factory=lambda: [1.0, 1.0, 1.0])
     box: Box = field(default_factory=Box)
+    cars: Garage = field(default_factory=Garage)
     meter_silent: bool = False
     meter_frozen: bool = False
     cloud_down: bool = False
@@ -126,7 +166,7 @@ class World:
     unanswered_overloads: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.state = pipeline.initial(self.strategy)
+        self.state = pipeline.initial(self.strategy, self.cars)
         self.grid: deque[GridReading] = deque(maxlen=20)
         self.reports: deque[ChargerStatus] = deque(maxlen=4)
         self.started_s = self.last_tick_s = self.now_s
@@ -140,7 +180,7 @@ class World:
     def import_a(self) -> tuple[float, float, float]:
         """Return the true signed import of each phase: load, minus a third of the sun, plus the car."""
         sun_a = self.sun_w / 3 / VOLTAGE_V
-        car = [self.box.drawn_a if index < self.box.phases else 0.0 for index in range(3)]
+        car = [self.box.drawn_a if index < self.box.used else 0.0 for index in range(3)]
         one, two, three = (self.load_a[i] - sun_a + car[i] for i in range(3))
         return one, two, three
 
@@ -257,7 +297,7 @@ class World:
 
     def plug(self) -> None:
         """Plug a car in; the box starts by itself at its settings, as a real one does."""
-        self.box.plugged, self.box.session_wh = True, 0.0
+        self.box.plugged, self.box.session_wh, self.box.pauses = True, 0.0, 0
         self.offer_a, self.offer_phases = self.box.amp, self.box.phases
         self.box.changes_s.clear()
 

@@ -22,6 +22,11 @@ host = "192.0.2.1"
 serial = "4711"
 """
 
+CAR = """
+[[car]]
+name = "A"
+"""
+
 
 def write(folder: Path, text: str) -> Path:
     path = folder / "ampilot.toml"
@@ -58,6 +63,12 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + "[site]\nblind_a = 10\n", ["[site]", "worst_house_a"]),
         (GOOD + "[prices]\nimport_ct_per_kwh = nan\n", ["[prices] import_ct_per_kwh", "finite"]),
         (GOOD.replace('host = "192.0.2.1"', ""), ["[grid]", "needs host"]),
+        (GOOD + "[[car]]\nphases = 1\n", ["[[car]] 1 name", "missing", "Remedy"]),
+        (GOOD + CAR + '[[car]]\nname = "B"\nphases = 4\n', ["[[car]] 2 phases", "found '4'", "Remedy"]),
+        (GOOD + CAR + "max_curent_a = 8\n", ["[[car]] 1 max_curent_a", "Did you mean max_current_a?"]),
+        (GOOD + CAR + "min_current_a = 10\nmax_current_a = 8\n", ["[[car]] 1", "above max_current_a"]),
+        (GOOD + CAR + CAR, ["[car]", "card of its own"]),
+        (GOOD + "[car]\nname = 'A'\n", ["[car]", "[[car]]"]),
         ("[grid\n", ["ampilot.toml", "line 1"]),
     ],
 )
@@ -92,6 +103,15 @@ def test_missing_file_and_folder_are_named(tmp_path: Path) -> None:
             load_settings(path)
 
 
+def test_cars_reach_the_core_as_they_are_named(tmp_path: Path) -> None:
+    """Each table is a car; what is left out stays open, to be learned."""
+    text = GOOD + CAR + '[[car]]\nname = "Zoe"\ncard = 2\nmin_current_a = 8\nsurvives_pauses = false\n'
+    first, second = load_settings(write(tmp_path, text)).known_cars()
+    assert (first.key, first.phases, first.min_current_a, first.survives_pauses) == ("default", *[None] * 3)
+    assert (second.key, second.name, second.min_current_a) == ("card 2", "Zoe", 8)
+    assert second.survives_pauses is False
+
+
 def _options(model: type, prefix: str = "") -> set[str]:
     found = set()
     for name, field in model.model_fields.items():
@@ -112,8 +132,12 @@ def test_the_example_shows_every_option_once_and_its_default() -> None:
     shown, table, uncommented = [], "", []
     for line in lines:
         section = re.match(r"#? ?\[(\w+)\]", line)
+        several = re.match(r"# (\[\[(\w+)\]\])", line)
         option = re.match(r"(# )?(\w+) = ", line)
-        if section:
+        if several:
+            table = several[2]
+            line = several[1]
+        elif section:
             table = section[1]
             if line.startswith("#"):
                 shown.append(table)
@@ -125,6 +149,8 @@ def test_the_example_shows_every_option_once_and_its_default() -> None:
     document = tomllib.loads("\n".join(uncommented))
     assert Settings.model_validate(document)
     for table, section in document.items():
+        if isinstance(section, list):  # samples: everything about a car is learned by default
+            continue
         model = Settings.model_fields[table].annotation
         for key, value in section.items():
             default = model.model_fields[key].default
