@@ -318,6 +318,8 @@ class SiteSnapshot:
     phases_set: int = 3
     prices: Prices = field(default_factory=Prices)
     admissible: Admissible = field(default_factory=Admissible)
+    ledger_degraded: bool = False
+    """The disk refuses: what is commanded now is on no record."""
 
     @property
     def surplus_w(self) -> float | None:
