@@ -204,3 +204,31 @@ def test_blind_what_may_be_more_is_refused(keys: dict[str, int], reported: dict[
 def test_three_phases_again_are_no_raise() -> None:
     """Three to three is repeating."""
     assert passes({"psm": 2, "amp": 10}, sight(None, None, psm=2))
+
+
+def test_an_idle_charger_may_be_parked_blind() -> None:
+    """While off, a lower current and fewer phases are no start."""
+    assert passes({"amp": 6, "psm": 1}, sight(None, None, amp=16, frc=1, psm=2))
+    assert not passes({"amp": 16}, sight(None, None, amp=6, frc=1))
+
+
+def test_the_reason_names_what_is_wrong() -> None:
+    """A refusal is a bug report: it says which key, which value, which range."""
+    said = {
+        "outside of 6 to 16": objection({"amp": 17}, sight(), 16),
+        "outside of 6 to 32": objection({"amp": 33}, sight(), 40),
+        "'ama'": objection({"amp": 6, "ama": 32}, sight(), 16),
+        "psm 0": objection({"psm": 0}, sight(), 16),
+        "sent alone": objection({"frc": 1, "amp": 6}, sight(), 16),
+        "frc 0 is never sent": objection({"frc": 0}, sight(), 16),
+        "left 1.2 s ago": objection({"amp": 6}, sight(gap_s=1.24), 16),
+        "meter": objection({"amp": 11}, sight(21.0, 1.0), 16),
+        "charger": objection({"amp": 11}, sight(1.0, 61.0), 16),
+    }
+    assert {words for words, text in said.items() if words not in str(text)} == set()
+
+
+def test_the_usual_gap_is_five_seconds() -> None:
+    """Without a configured gap four seconds are enough and less is not."""
+    assert objection({"amp": 6}, sight(gap_s=4.0), 16) is None
+    assert objection({"amp": 6}, sight(gap_s=3.9), 16) is not None
