@@ -85,6 +85,25 @@ def test_phases_the_car_does_not_use_yet_start_from_nothing() -> None:
     assert found.raise_three_a == 12  # L1: 10 + 23 - 14 = 19, L2: 23 - 11 = 12
 
 
+def test_what_the_car_leaves_unused_is_room_of_its_own_phases_only() -> None:
+    """10 A offered on L1, 5 drawn: L1 keeps five free, L2 and L3 owe nothing."""
+    found = top(Charge(10, 1), snap((5.0, 11.0, 0.0), charger=status(5.0)))
+    assert found.raise_one_a == 23  # 10 + 23 - 5 - 5
+    assert found.raise_three_a == 12  # L2: 23 - 11
+
+
+def test_the_source_is_of_the_phases_in_use() -> None:
+    """While one phase charges, the limit of one phase is named, though three would be tighter."""
+    seen = snap((18.0, 22.0, 22.0), charger=status(10.0))
+    assert top(Charge(10, 1), seen).source == "fuse of L1"
+    assert top(Charge(10, 3), seen).source == "fuse of L2"
+
+
+def test_without_a_charger_report_all_of_the_offer_may_come_back() -> None:
+    """Nothing is known of the draw: 23 - 12 of room less the 10 A that may be unused: 10 + 11 - 10."""
+    assert top(Charge(10, 1), snap((12.0, 0.0, 0.0), charger=None)).raise_one_a == 11
+
+
 def test_the_oven_and_the_car_too_bold() -> None:
     """House 15 A, car cut from 16 to 6 A, meter 21 A, charger still says 16: 8 A is right, not 18."""
     found = top(Charge(6, 1), snap((21.0, 0.0, 0.0), charger=status(16.0)))
@@ -145,6 +164,8 @@ def test_strict_export_gives_no_room_for_sun() -> None:
 def test_no_fuse_no_head_room_rule() -> None:
     """Where no fuse is configured only the fixed limits bind."""
     assert top(Off(), snap((90.0, 90.0, 90.0)), fuse_a=None).raise_three_a == 32
+    assert top(Charge(16, 3), snap((90.0, 90.0, 90.0), charger=status(16.0)), fuse_a=None).reduce_to_a == 16
+    assert top(Off(), snap(), fuse_a=None, max_current_a=40).raise_three_a == 32  # no box offers more
 
 
 @pytest.mark.parametrize(

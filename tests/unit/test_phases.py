@@ -101,6 +101,7 @@ def test_six_changes_a_plug_in(changes: int, wait_s: float) -> None:
 def test_a_first_change_waits_for_nothing() -> None:
     """No history, no wait; none allowed at all, for ever."""
     assert change_in_s(PhaseHistory(), 0.0, LIMITS) == 0.0
+    assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_plugin=1)) == 0.0
     assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_plugin=0)) == float("inf")
 
 
