@@ -77,7 +77,7 @@ def read_days(path: Path) -> list[Day]:
         slots = range(seconds[0] % step_s, seconds[-1] + 1, step_s)
         read = Day(path.name, date, step_s, pv.filled(slots, held_pv_w), load.filled(slots, held_load_w))
         held_pv_w, held_load_w = read.pv_w[-1], read.load_w[-1]
-        if seconds[-1] + step_s - seconds[0] >= MIN_DAY_S:
+        if len(seconds) > 1 and seconds[-1] + step_s - seconds[0] >= MIN_DAY_S:
             result.append(read)
     return result
 

@@ -42,6 +42,12 @@ def test_a_day_has_at_least_twenty_hours(tmp_path: Path, hours: int, days: int) 
     assert len(read_days(trace(tmp_path, hourly(0, hours)))) == days
 
 
+def test_one_sample_is_no_day(tmp_path: Path) -> None:
+    """A lonely row says nothing of the other hours, nor does a first row after midnight."""
+    assert read_days(trace(tmp_path, hourly(0, 1))) == []
+    assert [day.date for day in read_days(trace(tmp_path, hourly(0, 25)))] == ["2026-06-21"]
+
+
 @pytest.mark.parametrize(
     ("form", "shift_h"),
     [
