@@ -144,6 +144,8 @@ def test_a_meter_without_a_raw_block_cannot_look_frozen() -> None:
     bare = GridReading(999.0, 100.0)
     assert snap(grid=(bare,), charger=(charger(998.0, 2000.0),), grid_changed_s=1.0).grid_quality == 3
     assert snap(charger=(charger(998.0, 2000.0),), grid_changed_s=None).grid_quality == 3
+    never = snap(grid=(), charger=(charger(998.0, 2000.0),), grid_changed_s=1.0, started_s=999.0)
+    assert never.grid_quality is Quality.AGING
 
 
 @pytest.mark.parametrize(
@@ -241,8 +243,9 @@ def test_one_side_missing_gives_no_load() -> None:
 def test_a_charging_car_of_unknown_power_hides_the_load() -> None:
     """What it draws at the last report is not known: no guess."""
     assert snap(charger=(charger(998.0, None),)).base_import_w is None
-    between = (charger(985.0, None), charger(1000.0, 3000.0))
-    assert snap(charger=between).base_import_w is None
+    for between in ((None, 3000.0), (3000.0, None)):
+        reports = (charger(985.0, between[0]), charger(1000.0, between[1]))
+        assert snap(charger=reports).base_import_w is None
     mixed = snap(
         grid=(grid(992.0, 1.0), grid(999.0, 3100.0)), charger=(charger(995.0, None), charger(998.0, 3000.0))
     )
