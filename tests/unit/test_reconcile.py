@@ -303,6 +303,32 @@ def test_without_a_car_anybody_may_set_what_they_like() -> None:
     assert not see(link, 120.0, car=CarState.IDLE, requested_a=16)[0].yielded
 
 
+def test_an_idle_charger_is_unplugged_once() -> None:
+    """Each further look at the empty charger says nothing."""
+    link = see(begun(), 110.0, car=CarState.IDLE)[0]
+    assert see(link, 120.0, car=CarState.IDLE) == (
+        dataclasses.replace(link, seen_data_s=120.0, uptime_ms=170_000, session_wh=120.0),
+        (),
+    )
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, 0.5), (100.0, None), (None, None)])
+def test_without_a_session_counter_a_reset_of_force_is_foreign(
+    before: float | None, after: float | None
+) -> None:
+    """Nothing shows that the car was out and in again."""
+    link = begun(session_wh=before)
+    assert see(link, 110.0, force=Force.NEUTRAL, session_wh=after)[0].yielded
+
+
+@pytest.mark.parametrize(
+    ("change", "unasked"), [({}, True), ({"force": Force.OFF}, False), ({"requested_a": None}, False)]
+)
+def test_nothing_offered_is_nothing_unasked(change: dict[str, object], unasked: bool) -> None:
+    """Only a charger that offers by itself was not asked."""
+    assert begun(**change).unasked is unasked
+
+
 def test_the_next_car_starts_without_having_been_asked() -> None:
     """At plug-in the charger offers by itself: no stranger, but not asked for either, until we write."""
     link = see(begun(), 110.0, car=CarState.IDLE, force=Force.NEUTRAL)[0]

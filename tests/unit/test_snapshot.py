@@ -217,6 +217,8 @@ def test_without_anything_new_the_newest_pair_is_kept() -> None:
     assert snap(grid=(grid(986.0, 70.0), grid(988.0, 80.0))).base_import_w == 80.0
     held = snap(grid=(grid(984.0, 70.0), grid(999.0, 9e3)), charger=(charger(984.5),), last_write_s=985.0)
     assert held.base_import_w == 70.0
+    edge = snap(grid=(grid(985.5, 60.0),), charger=(charger(984.5),), last_write_s=985.0)
+    assert edge.base_import_w == 60.0  # one second after the report, to the letter
 
 
 def test_nothing_that_can_be_paired_is_unknown() -> None:
@@ -258,6 +260,7 @@ def test_a_charging_car_of_unknown_power_hides_the_load() -> None:
         (-1500.0, 1.0, 1600.0),  # it gives 1.5 kW: that is no sun
         (1500.0, 1.0, 100.0),  # what it takes is left to it
         (0.0, 1.0, 100.0),
+        (0.5, 1.0, 100.0),
         (-1500.0, 60.0, 1600.0),
         (-1500.0, 60.1, 100.0),  # too old to say
     ],
