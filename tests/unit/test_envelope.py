@@ -6,6 +6,8 @@ Unless said otherwise: fuse 25 A, margin 2 A, so a phase may carry 23 A.
 import dataclasses
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from controller.envelope import ceiling
 from controller.limits import Limits
@@ -340,3 +342,57 @@ def test_nothing_known_at_all_is_no_room() -> None:
     seen = SiteSnapshot(100.0, 10.0, Quality.AGING, Quality.AGING)
     assert top(Off(), seen) == Ceiling(0, 0, 0, "the meter is aging", "")
     assert top(Charge(16, 3), seen).reduce_to_a == 16
+
+
+# -- for any numbers --------------------------------------------------------------------------------------
+
+CURRENTS = st.tuples(*[st.floats(-40.0, 60.0)] * 3)
+OFFERS = st.one_of(st.just(Off()), st.builds(Charge, st.integers(6, 32), st.sampled_from((1, 3))))
+
+
+@settings(max_examples=150, deadline=None)
+@given(CURRENTS, OFFERS, st.floats(0.0, 32.0), st.integers(0, 10), st.sampled_from((1, 3)), st.integers(1, 3))
+def test_no_raise_ever_fills_a_phase_beyond_fuse_less_margin(
+    import_a: PerPhase, present: Command, drawn_a: float, unseen_a: int, phases: int, l1_phase: int
+) -> None:
+    """Import, plus what the raise adds to the phase, plus what may still come: 23 A at most."""
+    seen = snap(import_a, charger=status(drawn_a))
+    may_a = top(present, seen, unseen_a=unseen_a, l1_phase=l1_phase).raise_to_a(phases)
+    assert may_a == 0 or 6 <= may_a <= 32
+    on = {1: (l1_phase - 1,), 3: (0, 1, 2)}
+    for phase in on[phases] if may_a else ():
+        there = isinstance(present, Charge) and phase in on[present.phases]
+        before_a = present.current_a if isinstance(present, Charge) and there else 0
+        still_a = max(unseen_a, before_a - drawn_a) if there else 0.0
+        assert import_a[phase] + (may_a - before_a) + still_a <= 23.0 + 1e-5
+
+
+@settings(max_examples=150, deadline=None)
+@given(CURRENTS, OFFERS, st.integers(0, 10), st.floats(0.0, 20.0), st.integers(0, 5))
+def test_more_load_older_data_or_less_fuse_never_allow_more(
+    import_a: PerPhase, present: Command, unseen_a: int, more_a: float, fewer_a: int
+) -> None:
+    """Every ceiling falls or stays with import, raises under way, age, and lower limits."""
+    seen = snap(import_a, charger=status(16.0, hardware_limit_a=25))
+    base = top(present, seen, unseen_a=unseen_a)
+    heavier = dataclasses.replace(seen, phase_import_a=tuple(value + more_a for value in import_a))
+    thinner = dataclasses.replace(seen, charger=status(16.0, hardware_limit_a=25 - fewer_a))
+    worse = [
+        top(present, heavier, unseen_a=unseen_a),
+        top(present, seen, unseen_a=unseen_a + fewer_a),
+        top(present, seen, unseen_a=unseen_a, fuse_a=25.0 - fewer_a),
+        top(present, seen, unseen_a=unseen_a, fuse_margin_a=2.0 + more_a),
+        top(present, seen, unseen_a=unseen_a, max_current_a=32 - 3 * fewer_a),
+        top(present, seen, unseen_a=unseen_a, unbalance_limit_a=32 - 3 * fewer_a),
+        top(present, seen, unseen_a=unseen_a, strict_export=True),
+        top(present, thinner, unseen_a=unseen_a),
+        *[
+            top(present, dataclasses.replace(seen, **{which: quality}), unseen_a=unseen_a)
+            for which in ("grid_quality", "charger_quality")
+            for quality in (Quality.AGING, Quality.STALE, Quality.INVALID)
+        ],
+    ]
+    for found in worse:
+        assert found.raise_one_a <= base.raise_one_a
+        assert found.raise_three_a <= base.raise_three_a
+        assert found.reduce_to_a <= base.reduce_to_a

@@ -3,6 +3,7 @@
 Meter and charger are objects in front of the simulated house; ledger, database and sockets are real.
 """
 
+import json
 import logging
 import socket
 import sqlite3
@@ -17,7 +18,7 @@ from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.ledger import Ledger
 from controller.limits import Limits
-from controller.loop import Devices, Loop
+from controller.loop import Devices, Loop, restored
 from controller.model import (
     Charge,
     ChargerStatus,
@@ -37,7 +38,6 @@ from controller.simulation.house import House, Weather
 from controller.watchdog import Notifier
 
 START = datetime(2026, 6, 21, 9, tzinfo=UTC)
-QUIET_S = 20
 DAY_S = 86_400
 
 
@@ -249,7 +249,7 @@ async def test_on_a_full_disk_one_raise_in_ten_minutes(rig: Rig) -> None:
     rig.full(False)
     await rig.run(120)
     assert not rig.ledger.degraded
-    kept = [eval(str(keys)) for (keys,) in rig.rows("SELECT keys FROM intents ORDER BY id")]
+    kept = [json.loads(str(keys)) for (keys,) in rig.rows("SELECT keys FROM intents ORDER BY id")]
     assert kept == [keys for _, keys in rig.charger.sent]
 
 
@@ -268,11 +268,21 @@ async def test_the_disk_is_well_again_and_raises_are_free(rig: Rig) -> None:
     assert [keys for _, keys in rig.charger.sent] == [{"amp": 6, "frc": 2}, {"amp": 10}]
 
 
+async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None:
+    """The gate of the next run knows from the ledger when the last raise was, and that a stop is none."""
+    assert restored(rig.ledger, rig.clock, Limits()).last_raise_s is None
+    rig.ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
+    rig.clock.advance(100)
+    rig.ledger.record_intent("off", {"frc": 1}, safety=False, reason="no sun")
+    rig.clock.advance(50)
+    assert restored(rig.ledger, rig.clock, Limits()).last_raise_s == float(rig.clock.monotonic()) - 150
+
+
 @pytest.mark.parametrize("how", ["shown", "foreign", "reboot", "unplug"])
 async def test_only_what_a_read_showed_was_applied(rig: Rig, how: str) -> None:
     """A write that ends by a restart, an unplug or a foreign hand is not called applied."""
     rig.plug()
-    await rig.run(QUIET_S)
+    await rig.run(20)
     rig.charger.lose = how != "shown"
     rig.strategy.target = Charge(6, 1)
     await rig.run(10)

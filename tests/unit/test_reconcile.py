@@ -127,6 +127,21 @@ def test_a_write_is_in_force_while_it_may_arrive() -> None:
         assert late.in_force == Charge(10, 1)
 
 
+def test_a_phase_change_on_its_way_is_believed_too() -> None:
+    """Three phases were asked for, one is still reported: three count for 15 s, then what is reported."""
+    link = wrote(110.0, (Charge(6, 3), Settings(current_a=6, phase_mode=PhaseMode.THREE)))
+    early = see(link, 111.0)[0]
+    assert (early.in_force, early.phases_set) == (Charge(6, 3), 3)
+    late = see(early, 125.0)[0]
+    assert (late.in_force, late.phases_set) == (Charge(10, 1), 1)
+
+
+def test_a_stop_on_its_way_keeps_the_phases() -> None:
+    """Off has no phases: those reported stay."""
+    link = see(wrote(110.0, (Off(), Settings(force=Force.OFF)), raising=False), 111.0)[0]
+    assert (link.in_force, link.phases_set) == (Off(), 1)
+
+
 @pytest.mark.parametrize(("after_s", "closed"), [(0.4, False), (0.49, False), (0.5, True), (9.0, True)])
 def test_it_arrived_when_a_newer_read_shows_it(after_s: float, closed: bool) -> None:
     """Data younger than half a second after the write could be from before it."""
