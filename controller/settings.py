@@ -169,9 +169,9 @@ class TimingSettings(_Section):
     )
     charger_idle_poll_s: float = Field(30.0, ge=0.05, le=600, description="the same without a car")
     decide_s: float = Field(10.0, ge=0.05, le=60, description="between decisions")
-    meter_fresh_s: float = Field(15.0, ge=0.1, le=60, description="older readings raise nothing")
+    meter_fresh_s: float = Field(15.0, ge=0.1, le=20, description="older readings raise nothing")
     meter_stale_s: float = Field(60.0, ge=0.2, le=300, description="older readings mean blind")
-    charger_fresh_s: float = Field(40.0, ge=0.1, le=120, description="older charger data raises nothing")
+    charger_fresh_s: float = Field(40.0, ge=0.1, le=60, description="older charger data raises nothing")
     charger_stale_s: float = Field(120.0, ge=0.2, le=600, description="older charger data means blind")
     verify_after_s: float = Field(15.0, ge=0.1, le=120, description="a command must show within this time")
 

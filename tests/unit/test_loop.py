@@ -16,6 +16,7 @@ import pytest
 
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
+from controller.errors import MeterUnreachable
 from controller.ledger import Ledger
 from controller.limits import Limits
 from controller.loop import Devices, Loop, restored
@@ -59,12 +60,15 @@ class Told:
 
 @dataclass
 class HouseMeter:
-    """Reads the house at once."""
+    """Reads the house at once, unless told to be silent."""
 
     house: House
     clock: SimClock
+    silent: bool = False
 
     async def read(self) -> GridReading:
+        if self.silent:
+            raise MeterUnreachable("no answer")
         seen = self.house.quantities()
         return GridReading(
             float(self.clock.monotonic()),
@@ -104,18 +108,19 @@ class BoxCharger:
 class Rig:
     """A loop with its house, moved second by second: meter each second, charger 5 s, decision 10 s."""
 
-    def __init__(self, folder: Path, notify: str | None) -> None:
+    def __init__(self, folder: Path, notify: str | None, limits: Limits | None = None) -> None:
         self.clock = SimClock(START)
         weather = Weather([9000.0] * DAY_S, ([200.0] * DAY_S, [100.0] * DAY_S, [100.0] * DAY_S))
         self.house = House(weather, Box(amp=6, psm=1, frc=1), arrives_s=DAY_S - 1)
         self.strategy = Told()
         self.path = folder / "ledger.db"
         self.ledger = Ledger.open(self.path, self.clock)
+        self.meter = HouseMeter(self.house, self.clock)
         self.charger = BoxCharger(self.house.box, self.clock)
         self.loop = Loop(
-            Devices(HouseMeter(self.house, self.clock), self.charger),
+            Devices(self.meter, self.charger),
             self.strategy,
-            Limits(),
+            limits or Limits(),
             prices=Prices,
             ledger=self.ledger,
             clock=self.clock,
@@ -276,6 +281,26 @@ async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None
     rig.ledger.record_intent("off", {"frc": 1}, safety=False, reason="no sun")
     rig.clock.advance(50)
     assert restored(rig.ledger, rig.clock, Limits()).last_raise_s == float(rig.clock.monotonic()) - 150
+
+
+async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:
+    """Limits that call a 30 s old meter fresh: the guard refuses a raise, once, loudly; a stop passes."""
+    rig = Rig(tmp_path, None, Limits(meter_fresh_s=60.0, meter_stale_s=90.0))
+    rig.plug()
+    await rig.run(20)
+    rig.meter.silent = True
+    await rig.run(30)
+    rig.strategy.target = Charge(6, 1)
+    await rig.run(20)
+    assert rig.charger.sent == []
+    assert rig.loop.guard_refusals == 1
+    assert rig.rows("SELECT severity, text FROM events WHERE kind = 'guard'") == [
+        ("error", "the guard refused 6 A x1: a raise needs a meter reading of the last seconds")
+    ]
+    rig.house.box.frc = 2  # somebody starts it by the app; then the meter is stale
+    await rig.run(60)
+    assert rig.charger.sent[-1][1] == {"frc": 1}
+    rig.ledger.close()
 
 
 @pytest.mark.parametrize("how", ["shown", "foreign", "reboot", "unplug"])

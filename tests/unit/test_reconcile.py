@@ -104,6 +104,22 @@ def test_what_the_settings_offer(change: dict[str, object], command: Command, ph
     assert offered(Knobs.of(seen), seen, 3) == (command, phases)
 
 
+@pytest.mark.parametrize("was", [1, 3])
+def test_the_phase_setting_is_what_is_reported_else_what_it_was(was: int) -> None:
+    """One is one; three and automatic are three; not reported is as before."""
+    for mode, phases in ((PhaseMode.ONE, 1), (PhaseMode.THREE, 3), (PhaseMode.AUTO, 3), (None, was)):
+        seen = status(100.0, phase_mode=mode)
+        assert offered(Knobs.of(seen), seen, was) == (Charge(10, phases), phases)
+
+
+def test_the_phases_of_an_idle_charger_are_followed() -> None:
+    """Off stays off, but the setting it keeps for the next start is known."""
+    link = begun(force=Force.OFF)
+    assert (link.in_force, link.phases_set) == (Off(), 1)
+    link = see(link, 110.0, force=Force.OFF, phase_mode=PhaseMode.THREE)[0]
+    assert (link.in_force, link.phases_set) == (Off(), 3)
+
+
 def test_a_missing_key_keeps_its_last_value() -> None:
     """Partial answers do not look like changes, neither now nor when the key is back."""
     link, notes = see(begun(), 110.0, requested_a=None, force=None, phase_mode=None)

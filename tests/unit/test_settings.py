@@ -60,6 +60,8 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + 'transport = "local"\n', ["[charger]", "host"]),
         (GOOD + '[site]\ntimezone = "Mars/Base"\n', ["[site] timezone", "Mars/Base", "IANA"]),
         (GOOD + "[site]\nblind_a = 10\n", ["[site]", "worst_house_a"]),
+        (GOOD + "[timing]\nmeter_fresh_s = 21\n", ["[timing] meter_fresh_s", "20"]),  # the guard's own age
+        (GOOD + "[timing]\ncharger_fresh_s = 61\n", ["[timing] charger_fresh_s", "60"]),
         (GOOD + "[prices]\nimport_ct_per_kwh = nan\n", ["[prices] import_ct_per_kwh", "finite"]),
         (GOOD.replace('host = "192.0.2.1"', ""), ["[grid]", "needs host"]),
         ("[grid\n", ["ampilot.toml", "line 1"]),
