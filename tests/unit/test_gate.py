@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from controller.gate import GateState, admissible, admit, budget_left, settings_for, write_price_ct, wrote
+from controller.gate import (
+    GateState,
+    admissible,
+    admit,
+    budget_left,
+    follow,
+    settings_for,
+    write_price_ct,
+    wrote,
+)
 from controller.limits import Limits
 from controller.model import (
     Ceiling,
@@ -265,3 +274,134 @@ def test_the_time_of_the_last_raise_is_kept(present: Command, command: Command, 
     assert wrote(GateState(last_raise_s=5.0), send, link, NOON_S).last_raise_s == (
         NOON_S if is_raise else 5.0
     )
+
+
+# -- every other reason to hold ---------------------------------------------------------------------------
+
+
+def waiting(command: Command, **change: Any) -> Pending:
+    """Return a raise of ours that left 5 s ago and is not seen yet."""
+    settings = (
+        Settings(current_a=command.current_a) if isinstance(command, Charge) else Settings(force=Force.OFF)
+    )
+    values: dict[str, Any] = {"sent_s": NOON_S - 5, "raising": True, **change}
+    return Pending(command, settings, **values)
+
+
+@pytest.mark.parametrize(
+    ("wish", "named", "words"),
+    [
+        (Charge(12, 1), {"seen_data_s": None}, "has not been read yet"),
+        (Charge(12, 1), {"yielded": True}, "stays theirs"),
+        (Off(), {"yielded": True}, "stays theirs"),
+        (Charge(12, 1), {"pending": waiting(Charge(12, 1))}, "waiting to see"),
+        (Charge(12, 1), {"pending": waiting(Charge(12, 1), refused=True)}, "refused this"),
+        (Charge(12, 1), {"pending": waiting(Charge(12, 1), attempts=4)}, "given up"),
+        (Charge(12, 1), {"pending": waiting(Charge(11, 1))}, "while a write is open"),
+        (Charge(6, 3), {"limits": Limits(allow_phase_switch=False)}, "does not switch phases"),
+        (Charge(6, 3), {"state": GateState(phase=PhaseHistory(0.0, 6))}, "6 phase changes are enough"),
+        (Charge(8, 1), {"phase_write_s": NOON_S - 29.9}, "a phase change is under way"),
+        (Charge(12, 1), {"state": GateState(unanswered=True)}, "takes nothing of what is offered"),
+        (Charge(12, 1), {"top": Ceiling(10, 10, 10, "fuse of L1")}, "limited by fuse of L1"),
+        (Charge(6, 3), {"top": Ceiling(16, 5, 10, "fuse of L2")}, "limited by fuse of L2"),
+        (CHARGING, {}, "so"),
+    ],
+)
+def test_each_reason_to_hold_is_told(wish: Command, named: dict[str, Any], words: str) -> None:
+    """One write is due but for this one reason, and the reason says so."""
+    held = at(NOON_S, wish, **named)
+    assert isinstance(held, Hold)
+    assert words in held.reason
+
+
+def test_a_stop_passes_a_phase_change_and_an_open_write() -> None:
+    """What only lowers waits for neither."""
+    assert passes(NOON_S, Off(), phase_write_s=NOON_S - 10)
+    assert passes(NOON_S, Off(), pending=waiting(Charge(11, 1)))
+    assert passes(NOON_S, Charge(8, 1), pending=waiting(Charge(11, 1)))
+
+
+@pytest.mark.parametrize(("raise_one_a", "sent_a"), [(16, 16), (13, 13), (11, 11)])
+def test_a_wish_is_clipped_to_the_ceiling_and_says_so(raise_one_a: int, sent_a: int) -> None:
+    """As much of it as is safe."""
+    sent = at(NOON_S, Charge(16, 1), top=Ceiling(raise_one_a, 16, 16, "fuse of L1"))
+    assert isinstance(sent, Send)
+    assert sent.command == Charge(sent_a, 1)
+    assert ("limited by fuse of L1" in sent.reason) is (sent_a < 16)
+
+
+@pytest.mark.parametrize(
+    ("present", "command", "pending", "keys"),
+    [
+        (CHARGING, Off(), None, {"frc": 1}),
+        (CHARGING, Charge(12, 1), None, {"amp": 12}),
+        (CHARGING, Charge(6, 3), None, {"amp": 6, "psm": 2}),
+        (Off(), Charge(6, 1), None, {"amp": 6, "frc": 2}),
+        (Off(), Charge(6, 3), None, {"amp": 6, "frc": 2, "psm": 2}),
+        # an unseen stop may still arrive: the current says again that it is on
+        (CHARGING, Charge(8, 1), waiting(Off()), {"amp": 8, "frc": 2}),
+        # an unseen change to three may still arrive: one is said again
+        (
+            CHARGING,
+            Charge(8, 1),
+            Pending(Charge(6, 3), Settings(phase_mode=PhaseMode.THREE), NOON_S, raising=True),
+            {"amp": 8, "psm": 1},
+        ),
+    ],
+)
+def test_the_keys_of_a_command(
+    present: Command, command: Command, pending: Pending | None, keys: dict[str, int]
+) -> None:
+    """A stop is frc alone, a start carries its current, phases only where they change."""
+    force = Force.ON if isinstance(present, Charge) else Force.OFF
+    link = Link(present, 1, Knobs(10, force, PhaseMode.ONE), pending=pending)
+    assert settings_for(command, link).keys() == keys
+
+
+@pytest.mark.parametrize(
+    ("knobs", "can_switch", "keys"),
+    [
+        (Knobs(16, Force.NEUTRAL, PhaseMode.THREE), True, {"amp": 6, "psm": 1}),
+        (Knobs(16, Force.NEUTRAL, PhaseMode.ONE), True, {"amp": 6}),
+        (Knobs(6, Force.NEUTRAL, PhaseMode.AUTO), True, {"psm": 1}),
+        (Knobs(6, Force.NEUTRAL, PhaseMode.THREE), False, None),
+        (Knobs(6, Force.NEUTRAL, PhaseMode.ONE), True, None),
+        (Knobs(), True, None),
+    ],
+)
+def test_an_idle_charger_is_parked(knobs: Knobs, can_switch: bool, keys: dict[str, int] | None) -> None:
+    """6 A on one phase, as far as it reports and can; what stands so already is left alone."""
+    status = ChargerStatus(NOON_S - 1, NOON_S - 1, can_switch_phases=can_switch)
+    seen = SiteSnapshot(NOON_S, 10.0, Quality.FRESH, Quality.FRESH, charger=status)
+    link = Link(knobs=knobs, seen_data_s=NOON_S - 1)
+    parked = admit(FREE, link, seen, Wish(Off(), "no car"), TOP, LIMITS)
+    assert (parked.settings.keys() if isinstance(parked, Send) else None) == keys
+    stale = dataclasses.replace(seen, charger_quality=Quality.AGING)
+    assert isinstance(admit(FREE, link, stale, Wish(Off(), "no car"), TOP, LIMITS), Hold)
+    spent = GateState(comfort_writes_s=(NOON_S - 10,) * 9)
+    assert isinstance(admit(spent, link, seen, Wish(Off(), "no car"), TOP, LIMITS), Hold)
+
+
+def test_starts_and_stops_that_were_not_ours_are_followed() -> None:
+    """The charger began by itself, then ended by itself: both times count for the timers; unplug forgets."""
+    off, on = Link(Off(), 1, connected=True), Link(CHARGING, 1, connected=True)
+    begun = follow(GateState(off_since_s=5.0, own_start=True), on, off, 100.0)
+    assert (begun.on_since_s, begun.off_since_s, begun.own_start) == (100.0, None, False)
+    ended = follow(begun, off, on, 200.0)
+    assert (ended.on_since_s, ended.off_since_s) == (None, 200.0)
+    gone = follow(ended, Link(), off, 300.0)
+    assert (gone.off_since_s, gone.phase) == (None, PhaseHistory())
+
+
+def test_a_start_that_never_arrived_has_not_ended_the_pause() -> None:
+    """Ours, lost on the way: the time of the stop before it still counts."""
+    tried = GateState(on_since_s=100.0, off_since_s=50.0, own_start=True)
+    lost = Link(Off(), 1, connected=True, pending=waiting(Charge(6, 1), failed=True))
+    assert follow(tried, lost, lost, 130.0).off_since_s == 50.0
+
+
+@pytest.mark.parametrize(("idle_s", "unanswered"), [(119.9, False), (120.0, True)])
+def test_two_minutes_of_nothing_is_no(idle_s: float, unanswered: bool) -> None:
+    """A car that takes nothing of an offer for 120 s does not want it now."""
+    link = Link(CHARGING, 1, connected=True, idle_since_s=NOON_S - idle_s)
+    assert follow(GateState(on_since_s=0.0), link, link, NOON_S).unanswered is unanswered

@@ -316,6 +316,22 @@ def test_three_foreign_changes_in_a_quarter_of_an_hour_are_a_controller(third_s:
     assert see(link, third_s, requested_a=13)[0].fight is fight
 
 
+def test_a_fight_stays_one_until_the_car_leaves() -> None:
+    """A fourth change hours later does not make it a person again."""
+    link = begun()
+    for at_s in (110.0, 111.0, 112.0, 9000.0):
+        link = see(link, at_s, requested_a=10 + int(at_s) % 7)[0]
+    assert (link.fight, len(link.overrides_s)) == (True, 1)
+
+
+def test_an_impossible_setting_counts_as_the_nearest_possible() -> None:
+    """Whatever a charger reports, a command can hold it: 6 to 32 A."""
+    seen = status(100.0)
+    for reported_a, counts_a in ((1, 6), (5, 6), (6, 6), (32, 32), (40, 32)):
+        knobs = Knobs(reported_a, Force.ON, PhaseMode.ONE)
+        assert offered(knobs, seen, 1)[0] == Charge(counts_a, 1)
+
+
 def test_unplugging_hands_back() -> None:
     """The car leaves: no longer theirs, no fight, nothing open, and the reset of frc is nobody's doing."""
     link = begun()
