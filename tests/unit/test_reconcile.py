@@ -120,6 +120,29 @@ def test_the_phases_of_an_idle_charger_are_followed() -> None:
     assert (link.in_force, link.phases_set) == (Off(), 3)
 
 
+def test_a_charger_that_never_reports_its_phases_may_use_three() -> None:
+    """The careful guess, from the first read on."""
+    assert begun(phase_mode=None).in_force == Charge(10, 3)
+
+
+def test_what_is_not_reported_cannot_contradict_a_write() -> None:
+    """A key the charger never shows does not keep a write open; a key that differs does."""
+    asked = Settings(current_a=12, force=Force.ON, phase_mode=PhaseMode.THREE)
+    assert Knobs(12).show(asked)
+    assert Knobs(12, Force.ON, PhaseMode.THREE).show(asked)
+    for other in (Knobs(11), Knobs(12, Force.OFF), Knobs(12, None, PhaseMode.ONE)):
+        assert not other.show(asked)
+    assert Knobs(9, Force.OFF, PhaseMode.ONE).show(Settings(current_a=9))
+
+
+def test_a_write_is_open_until_refused_or_missed() -> None:
+    """Either closes it; at first it is open and its first retry is 15 s away."""
+    first = Pending(*RAISE, 100.0, raising=True)
+    assert (first.open, first.retry_s()) == (True, 115.0)
+    assert not dataclasses.replace(first, refused=True).open
+    assert not dataclasses.replace(first, failed=True).open
+
+
 def test_a_missing_key_keeps_its_last_value() -> None:
     """Partial answers do not look like changes, neither now nor when the key is back."""
     link, notes = see(begun(), 110.0, requested_a=None, force=None, phase_mode=None)
@@ -416,6 +439,64 @@ def test_counters_that_are_missing_once_still_tell_a_restart_later() -> None:
     """The last known count is kept."""
     link = see(begun(), 110.0, reboot_count=None, uptime_ms=None)[0]
     assert "the charger restarted" in see(link, 120.0, reboot_count=4)[1]
+
+
+def test_the_last_known_uptime_is_kept_too() -> None:
+    """Missing once, smaller afterwards: restarted."""
+    link = see(begun(), 110.0, reboot_count=None, uptime_ms=None)[0]
+    assert "the charger restarted" in see(link, 120.0, reboot_count=None, uptime_ms=9_000)[1]
+
+
+def test_a_knob_reported_for_the_first_time_was_not_turned() -> None:
+    """From unknown to 16 A is news, not a change; from 16 to 12 afterwards is one."""
+    link = see(begun(requested_a=None), 110.0, requested_a=16)[0]
+    assert not link.yielded
+    assert see(link, 120.0, requested_a=12)[0].yielded
+
+
+def test_settings_at_plug_in_are_nobodys_doing() -> None:
+    """Whatever stands there when the car comes, counters or not."""
+    link = see(begun(), 110.0, car=CarState.IDLE)[0]
+    assert not see(link, 120.0, requested_a=16, session_wh=500.0)[0].yielded
+
+
+def test_the_same_session_with_a_force_of_nought_is_a_person() -> None:
+    """The counter stands where it stood: nobody was out and in again."""
+    assert see(begun(), 110.0, force=Force.NEUTRAL, session_wh=100.0)[0].yielded
+
+
+# -- offered without having been asked --------------------------------------------------------------------
+
+
+def test_a_parked_charger_that_starts_the_next_car_was_not_asked() -> None:
+    """We set the idle charger to 6 A ourselves; that the next car begins there is still not our start."""
+    link = see(begun(), 110.0, car=CarState.IDLE, force=Force.NEUTRAL)[0]
+    link = sent(link, Off(), Settings(current_a=6), 120.0, raising=False)
+    for at_s in (121.0, 140.0, 170.0):
+        link = see(link, at_s, car=CarState.IDLE, force=Force.NEUTRAL, requested_a=6)[0]
+    assert (link.pending, link.in_force) == (None, Charge(6, 1))
+    link = see(link, 180.0, force=Force.NEUTRAL, requested_a=6)[0]
+    assert link.unasked
+
+
+def test_our_start_was_asked_for_however_late_it_comes() -> None:
+    """Sent at 110 s, believed lost at 126 s, there at 140 s: ours, and it stays ours."""
+    link = sent(begun(force=Force.OFF), *RAISE, 110.0, raising=True)
+    assert not link.unasked
+    link = see(link, 126.0, force=Force.OFF)[0]
+    assert link.in_force == Off()
+    for at_s in (140.0, 150.0):
+        link = see(link, at_s, requested_a=12, force=Force.ON)[0]
+        assert not link.unasked
+
+
+def test_what_starts_by_itself_later_was_not_asked() -> None:
+    """Off, nothing of ours under way, then on."""
+    link = begun(force=Force.OFF)
+    assert not link.unasked
+    link = see(link, 110.0)[0]
+    assert link.unasked
+    assert see(link, 120.0)[0].unasked
 
 
 # -- the cable --------------------------------------------------------------------------------------------
