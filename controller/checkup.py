@@ -99,7 +99,8 @@ def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:
     """Return the charger's state in plain words, a line each, conflicts included."""
     lines = [
         f"{status.model or 'go-e'} {status.firmware or ''}, car {status.car}, draws "
-        f"{'?' if status.power_w is None else f'{status.power_w:.0f}'} W, set to {status.requested_a} A"
+        f"{'?' if status.power_w is None else f'{status.power_w:.0f}'} W, "
+        f"set to {'?' if status.requested_a is None else status.requested_a} A"
     ]
     if status.hardware_limit_a is not None and status.hardware_limit_a < max_current_a:
         lines.append(f"box, cable or adapter allow {status.hardware_limit_a} A, less than max_current_a")

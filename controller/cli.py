@@ -1,6 +1,7 @@
 """The command line. Each command loads only what it needs."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -74,8 +75,14 @@ def check(
     config: Config = DEFAULT_CONFIG,
     strategy: Annotated[str | None, typer.Option(help="run the conformance suite on this strategy")] = None,
     profiles: Annotated[bool, typer.Option("--profiles", help="list the shipped meter profiles")] = False,
+    schema: Annotated[bool, typer.Option("--schema", help="print the JSON schema of the config")] = False,
 ) -> None:
     """Reach meter and charger, show what they say, and what to do where they do not. Changes nothing."""
+    if schema:
+        from controller.settings import json_schema
+
+        typer.echo(json.dumps(json_schema(), indent=1))
+        return
     from controller import checkup
 
     def say(text: str, good: bool) -> None:

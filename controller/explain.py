@@ -52,19 +52,24 @@ def _offer(decision: LastDecision, facts: dict[str, Any]) -> str:
 def _money(facts: dict[str, Any]) -> list[str]:
     """Return the engine's numbers: what a kWh is worth, the surplus, the race against the next set-point."""
     lines = []
-    if "value_ct_per_kwh" in facts:
+    if _numbers(facts, "value_ct_per_kwh", "import_ct_per_kwh", "surplus_w"):
         text = f"A kWh in the car is worth {facts['value_ct_per_kwh']:.1f} ct; import feels like "
         text += f"{facts['import_ct_per_kwh']:.1f} ct; the surplus is {facts['surplus_w']:.0f} W"
-        if "running_ct_per_h" in facts:
+        if _numbers(facts, "running_ct_per_h"):
             text += f"; going on as now costs {facts['running_ct_per_h']:+.1f} ct an hour"
         lines.append(text + ".")
-    if "next" in facts:
+    if "next" in facts and _numbers(facts, "regret_ct", "price_ct"):
         text = f"Next would be {facts['next']}: regret {max(facts['regret_ct'], 0):.2f} of "
         text += f"{facts['price_ct']:.2f} ct"
-        if facts.get("time_left_s"):
+        if _numbers(facts, "time_left_s") and facts["time_left_s"] > 0:
             text += f", in about {facts['time_left_s']:.0f} s if this holds"
         lines.append(text + ".")
     return lines
+
+
+def _numbers(facts: dict[str, Any], *names: str) -> bool:
+    """Return whether all of these are there as numbers: a strategy of others may use a name differently."""
+    return all(isinstance(facts.get(name), int | float) for name in names)
 
 
 def _data(facts: dict[str, Any]) -> str:

@@ -10,7 +10,8 @@ Authority, highest first:
 4. the write budget: writes for comfort leave a reserve that only safety may use. It is a sliding window, so
    the promise "never more than nine in any 15 minutes" holds to the letter.
 
-A raise needs fresh meter, fresh charger, and no write still open. Lowering needs none of that.
+A raise needs fresh meter, fresh charger, and no write still open; while the ledger cannot be written it also
+needs 600 s since the last one. Lowering needs none of that.
 """
 
 from dataclasses import dataclass, replace
@@ -58,6 +59,7 @@ class GateState:
     phase: PhaseHistory = PhaseHistory()  # noqa: RUF009 - frozen
     comfort_writes_s: tuple[float, ...] = ()
     safety_writes_s: tuple[float, ...] = ()
+    last_raise_s: float | None = None
 
 
 def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateState:
@@ -98,7 +100,7 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
     if under_way:
         phase_in_s = max(phase_in_s, 1.0)
     return Admissible(
-        start_in_s=_start_in_s(state, now_s, limits),
+        start_in_s=max(_start_in_s(state, now_s, limits), _unrecorded_in_s(state, snap, limits)),
         stop_in_s=_stop_in_s(state, link, snap, limits),
         phase_change_in_s=phase_in_s,
         min_current_a=max(min(least_a, max_a), limits.min_current_a),
@@ -289,6 +291,9 @@ def _against_raise(
         return None
     if snap.grid_quality is not Quality.FRESH or snap.charger_quality is not Quality.FRESH:
         return Hold("nothing is raised on data that is not fresh")
+    unrecorded_s = _unrecorded_in_s(state, snap, limits)
+    if unrecorded_s > 0:
+        return Hold("the ledger cannot be written; raises are rare until it can", snap.now_s + unrecorded_s)
     if link.pending is not None and link.pending.command != target and link.pending.open:
         return Hold("nothing is raised while a write is open", link.pending.retry_s())
     if link.pending is not None and link.pending.command == target:
@@ -337,6 +342,8 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     else:
         comfort = (*[at for at in state.comfort_writes_s if now_s - at < DAY_S], now_s)
         state = replace(state, comfort_writes_s=comfort)
+    if raises(link.in_force, action.command):
+        state = replace(state, last_raise_s=now_s)
     again = link.pending is not None and link.pending.settings == action.settings
     if again or not link.connected:
         return state
@@ -385,6 +392,13 @@ def _start_in_s(state: GateState, now_s: float, limits: Limits) -> float:
         return 0.0
     wait_s = limits.min_off_s * (UNANSWERED_OFF_FACTOR if state.unanswered else 1)
     return max(state.off_since_s + wait_s - now_s, 0.0)
+
+
+def _unrecorded_in_s(state: GateState, snap: SiteSnapshot, limits: Limits) -> float:
+    """Return the seconds until the next raise that may go on no record, 0 while the ledger is well."""
+    if not snap.ledger_degraded or state.last_raise_s is None:
+        return 0.0
+    return max(state.last_raise_s + limits.unrecorded_raise_s - snap.now_s, 0.0)
 
 
 def _stop_in_s(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> float:

@@ -32,7 +32,7 @@ class Sight:
 
 def objection(keys: Mapping[str, object], sight: Sight, max_current_a: int, gap_s: float = 5.0) -> str | None:
     """Return why this message must not be sent, None if it may."""
-    if dict(keys) == STOP:
+    if dict(keys) == STOP and type(keys["frc"]) is int:
         return _too_soon(sight, gap_s)
     if not keys or not set(keys) <= ALLOWED_KEYS:
         return f"keys {sorted(set(keys) - ALLOWED_KEYS)} are never sent"

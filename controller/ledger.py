@@ -22,6 +22,17 @@ from controller.clock import Clock
 from controller.errors import LedgerCorrupt, LedgerError, LedgerFull
 from controller.model import Prices
 
+_ROW_ERRORS = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.DataError,
+    sqlite3.NotSupportedError,
+    UnicodeError,
+    OverflowError,
+)
+"""What says that a row is wrong; everything else says that the disk is."""
+
 FLUSH_S = 60.0
 RING = 1000
 CLOSED = Literal["applied", "not_applied", "superseded"]
@@ -29,6 +40,10 @@ SITE = "site"
 """The kept state that says whose ledger it is: time zone, prices, strategy; see `describe_site`."""
 Step = tuple[int, str]
 """One migration: its number and its SQL."""
+
+
+class LedgerRefusedRow(LedgerError):
+    """The database is well and refused this row: a bug of ours. The row is dropped, not kept for later."""
 
 
 class LedgerLocked(LedgerError):
@@ -68,6 +83,7 @@ class Ledger:
     def __init__(self, path: Path, clock: Clock, connection: sqlite3.Connection, lock: IO[str]) -> None:
         self.path = path
         self.degraded = False
+        self.refused = ""  # what the database said to the last row it would not take
         self.ring: deque[tuple[str, tuple[Any, ...]]] = deque(maxlen=RING)
         self._clock, self._db, self._lock = clock, connection, lock
         self._buffer: list[ReadingRow] = []
@@ -159,32 +175,39 @@ class Ledger:
 
     def record_decision(
         self, *, in_force: str, wish: str, action: str, reason: str, ceiling: str, facts: Mapping[str, Any]
-    ) -> None:
-        """Write one decision."""
+    ) -> bool:
+        """Write one decision; return whether it is on record."""
         sql = (
             "INSERT INTO decisions (wall_ms, in_force, wish, action, reason, ceiling, facts) "
             "VALUES (?,?,?,?,?,?,?)"
         )
         text = json.dumps(dict(facts), default=str, allow_nan=False)
-        self._write(sql, (self._now_ms(), in_force, wish, action, reason, ceiling, text), durable=False)
+        row = (self._now_ms(), in_force, wish, action, reason, ceiling, text)
+        return self._write(sql, row, durable=False) is not None
 
-    def record_reading(self, row: ReadingRow) -> None:
-        """Buffer one 10-s row; the buffer is committed once a minute."""
+    def record_reading(self, row: ReadingRow) -> bool:
+        """Buffer one 10-s row, committed once a minute; return whether nothing was refused."""
         self._buffer.append(row)
         if self._clock.monotonic() - self._flushed_s >= FLUSH_S:
-            self.flush()
+            return self.flush()
+        return True
 
-    def flush(self) -> None:
-        """Commit the buffered readings."""
+    def flush(self) -> bool:
+        """Commit the buffered readings; return whether they are on disk."""
         self._flushed_s = self._clock.monotonic()
         rows, self._buffer = self._buffer, []
         sql = "INSERT OR REPLACE INTO readings VALUES (?,10,?,?,?,?,?,?,?,1)"
         try:
             with self._transaction(durable=False):
                 self._db.executemany(sql, [_values(row) for row in rows])
-            self._recovered()
+        except LedgerRefusedRow as error:
+            self.refused = str(error)
+            return False
         except LedgerError:
             self._buffer = (rows + self._buffer)[-RING:]
+            return False
+        self._recovered()
+        return True
 
     def record_event(self, kind: str, severity: str, text: str) -> None:
         """Commit one event."""
@@ -238,9 +261,13 @@ class Ledger:
             with self._transaction(durable=False):
                 self._db.execute(add, (day, grid_wh, pv_wh, cost_ct))
                 self._db.execute(session, (grid_wh, pv_wh, cost_ct))
-            self._recovered()
+        except LedgerRefusedRow as error:
+            self.refused = str(error)
+            return
         except LedgerError:
             self.ring.append((add, (day, grid_wh, pv_wh, cost_ct)))
+            return
+        self._recovered()
 
     # -- cars -----------------------------------------------------------------------------------
 
@@ -310,15 +337,17 @@ class Ledger:
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool) -> Iterator[None]:
-        """Run statements as one commit. Raises LedgerError; sets `degraded`."""
+        """Run statements as one commit. Raises LedgerRefusedRow, or LedgerError and sets `degraded`."""
         try:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, *_ROW_ERRORS) as error:
             with contextlib.suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
+            if isinstance(error, _ROW_ERRORS):
+                raise LedgerRefusedRow(f"{self.path}: {error}") from error
             self.degraded = True
             raise _translated(error) from error
 
@@ -326,6 +355,9 @@ class Ledger:
         try:
             with self._transaction(durable=durable):
                 cursor = self._db.execute(sql, values)
+        except LedgerRefusedRow as error:
+            self.refused = str(error)
+            return None
         except LedgerError:
             self.ring.append((sql, values))
             return None
@@ -342,6 +374,8 @@ class Ledger:
             try:
                 with self._transaction(durable=False):
                     self._db.execute(sql, values)
+            except LedgerRefusedRow as error:
+                self.refused = str(error)
             except LedgerError:
                 self.ring.appendleft((sql, values))
 

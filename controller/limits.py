@@ -43,6 +43,9 @@ class Limits:
     window_s: float = 900.0
     writes_per_day: int = 200
     write_gap_s: float = 5.0
+    unrecorded_raise_s: float = 600.0
+    """Between two raises while the ledger cannot be written: nobody could say later what was commanded."""
+
     kept_for_stops: int = 10
     """Of the day's writes, only a stop for comfort may use the last ones: no car is left on grid power
     because the sun took all the commands."""

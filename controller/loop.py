@@ -180,10 +180,12 @@ class Loop:
             self._ledger.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
         if isinstance(decision.action, Send):
             await self._send(decision.action, before, snap)
-        self._record(snap, decision)
+        recorded = self._record(snap, decision)
+        degraded = self._announce_ledger()
         self.last = (snap, decision)
         self.ticks += 1
-        self._progress.decided(now_s, self._last_status, recorded=True)
+        status = self._last_status + (", the ledger cannot be written" if degraded else "")
+        self._progress.decided(now_s, status, recorded=recorded or degraded)
 
     async def stop(self) -> None:
         """Leave the charger at the blind level, best effort, then close everything."""
@@ -214,6 +216,7 @@ class Loop:
             grid_changed_s=seen.grid_changed_s,
             grid_invalid=seen.grid_invalid,
             prices=self._prices(),
+            ledger_degraded=self._ledger.degraded,
         )
 
     # -- writing --------------------------------------------------------------------------------
@@ -268,11 +271,13 @@ class Loop:
 
     def _follow_link(self, before: pipeline.LoopState, decision: Decision) -> None:
         """Write down what the charger's side showed: applied writes, cars, foreign hands."""
-        after = self.state.link
-        applied = before.link.pending is not None and after.pending is None
-        if applied and self._open_intent is not None:
-            self._ledger.close_intents("applied", up_to=self._open_intent)
-            self._open_intent = None
+        after, pending = self.state.link, before.link.pending
+        if pending is not None and self._open_intent is not None:
+            # A restart, an unplug or a foreign hand ends a write too: only what a read shows was applied.
+            applied = pending.shown_by(after)
+            if applied or after.pending is None:
+                self._ledger.close_intents("applied" if applied else "not_applied", up_to=self._open_intent)
+                self._open_intent = None
         if after.known and not before.link.known:
             self._close_old_intents(str(after.in_force))
         if after.connected and not before.link.connected:
@@ -298,14 +303,16 @@ class Loop:
 
     # -- recording ------------------------------------------------------------------------------
 
-    def _record(self, snap: SiteSnapshot, decision: Decision) -> None:
+    def _record(self, snap: SiteSnapshot, decision: Decision) -> bool:
+        """Write the decision down, an unchanged one once a minute; return whether nothing was refused."""
         action = decision.action
         said = (str(decision.in_force), str(decision.wish.target), type(action).__name__)
         self._last_status = _status_line(snap, decision, self.state.gate, self._limits)
         quiet = said == self._last_said and snap.now_s - self._last_row_s < QUIET_DECISION_S
+        written = True
         if not quiet or isinstance(action, Send):
             self._last_said, self._last_row_s = said, snap.now_s
-            self._ledger.record_decision(
+            written = self._ledger.record_decision(
                 in_force=str(decision.in_force),
                 wish=f"{decision.wish.target}: {decision.wish.reason}",
                 action=f"send {action.command}" if isinstance(action, Send) else "hold",
@@ -313,7 +320,7 @@ class Loop:
                 ceiling=_ceiling_text(decision),
                 facts=self._facts(snap, decision),
             )
-        self._ledger.record_reading(
+        buffered = self._ledger.record_reading(
             ReadingRow(
                 wall_ms=int(self._clock.wall().timestamp() * 1000),
                 grid_import_w=snap.grid_import_w,
@@ -325,6 +332,19 @@ class Loop:
                 phases=self.state.link.phases_set,
             )
         )
+        if not written and not self._ledger.degraded:
+            self._faults.report("ledger_row", self._ledger.refused)
+        return written and buffered
+
+    def _announce_ledger(self) -> bool:
+        """Say that the ledger cannot be written, or can again; return whether it is degraded and said so."""
+        if self._ledger.degraded:
+            self._fault(
+                "ledger", "cannot be written; control goes on, raises are rare. Remedy: free the disk"
+            )
+            return True
+        self._recovered("ledger")
+        return False
 
     def _facts(self, snap: SiteSnapshot, decision: Decision) -> dict[str, Any]:
         facts: dict[str, Any] = dict(decision.wish.facts)
@@ -366,12 +386,14 @@ def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
     safety: list[float] = []
     off_s: float | None = None
     change_s: float | None = None
+    raise_s: float | None = None
     phases = ""
     for age_s, is_safety, command in ledger.recent_writes(86_400.0):
         (safety if is_safety else comfort).append(now_s - age_s)
         if command == "off":
             off_s = now_s - age_s
         elif " x" in command:
+            raise_s = now_s - age_s  # or a reduction: too careful is fine here
             if phases and command[-1] != phases:
                 change_s = now_s - age_s
             phases = command[-1]
@@ -381,6 +403,7 @@ def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
         phase=PhaseHistory(change_s, 0),
         comfort_writes_s=tuple(kept),
         safety_writes_s=tuple(safety),
+        last_raise_s=raise_s,
     )
 
 

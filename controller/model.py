@@ -354,6 +354,8 @@ class SiteSnapshot:
     prices: Prices = field(default_factory=Prices)
     admissible: Admissible = field(default_factory=Admissible)
     car: CarTraits = NEUTRAL_CAR
+    ledger_degraded: bool = False
+    """The disk refuses: what is commanded now is on no record."""
 
     @property
     def surplus_w(self) -> float | None:

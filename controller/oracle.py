@@ -24,16 +24,16 @@ def least_cost_ct(
 ) -> float:
     """Return the least possible bill - value x energy + switching, in ct, over the whole day.
 
-    `surplus_w` is PV minus house load per step. The day begins with the charger off on one phase. A start
-    costs `start_ct` once, a phase change `phase_change_ct`, whatever changes together one `write_ct`.
+    `surplus_w` is PV minus house load per step. The charger is off on one phase when the day begins and may
+    start in its first step. A start costs `start_ct` once, a phase change `phase_change_ct`, whatever changes
+    together one `write_ct`.
     """
     per_w = step_s / 3.6e6
     one = [PHASE_VOLTAGE_V * a for a in range(min_a, max_a + 1)]
     three = [3 * power for power in one]
-    never = float("inf")
     off_1, off_3 = 0.0, phase_change_ct + write_ct
-    on_1, on_3 = [never] * len(one), [never] * len(three)
     begin, switch = start_ct + write_ct, phase_change_ct + write_ct
+    on_1, on_3 = [begin] * len(one), [begin + phase_change_ct] * len(three)
     for surplus in surplus_w:
         idle_ct = -surplus * (export_ct if surplus > 0 else import_ct) * per_w
         room_w = max(surplus, 0.0)

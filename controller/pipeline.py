@@ -7,6 +7,7 @@ Pure: no clock, no socket, no log. The shell around it writes what the decision 
 """
 
 from dataclasses import dataclass, replace
+from math import isfinite
 
 from controller import car_learning, envelope, gate, reconcile
 from controller.car_learning import Garage
@@ -28,6 +29,9 @@ from controller.model import (
     amps,
 )
 from controller.reconcile import Link
+
+MAX_REASON = 500
+"""Characters of a reason that are kept (chosen)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +120,24 @@ def _ask(strategy: Strategy, snap: SiteSnapshot, state: LoopState) -> tuple[Wish
             raise TypeError("no pair")
         wish, memory = answer
         if isinstance(wish, Wish) and isinstance(wish.target, Off | Charge) and isinstance(wish.reason, str):
-            return wish, memory, state.strategy_faults
+            return _recordable(wish), memory, state.strategy_faults
         fault = "gave no valid wish"
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         fault = f"raised {type(error).__name__}"
     target = snap.in_force if snap.car_connected else Off()
     return Wish(target, f"the strategy {fault}; nothing is raised"), state.memory, state.strategy_faults + 1
+
+
+def _recordable(wish: Wish) -> Wish:
+    """Return the wish with a reason and facts that any ledger takes: no NaN, no odd keys, no broken text."""
+    reason = wish.reason.encode("utf-8", "replace").decode()[:MAX_REASON]
+    facts = {
+        key: value
+        for key, value in wish.facts.items()
+        if isinstance(key, str)
+        and (isinstance(value, str) or (isinstance(value, int | float) and isfinite(value)))
+    }
+    return wish if reason == wish.reason and facts == wish.facts else Wish(wish.target, reason, facts)
 
 
 def _with_raise(

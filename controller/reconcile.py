@@ -100,6 +100,11 @@ class Pending:
         """Return whether it may still change the charger: neither refused nor seen to be missing."""
         return not self.refused and not self.failed
 
+    def shown_by(self, link: "Link") -> bool:
+        """Return whether a read that is new enough shows every key as written."""
+        new_enough = link.seen_data_s is not None and link.seen_data_s >= self.sent_s + DELIVERY_S
+        return new_enough and link.knobs.show(self.settings)
+
     def believed(self, now_s: float, limits: Limits) -> bool:
         """Return whether it still counts as in force: sent a moment ago and not refused."""
         patience_s = limits.verify_after_s if self.raising else REDUCTION_RETRY_S

@@ -1,7 +1,7 @@
 """The config file as models: one TOML, strict, every option with a default or a clear error."""
 
 import re
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -92,7 +92,10 @@ class MeterSettings(_Section):
 class ChargerSettings(_Section):
     """The go-eCharger. The token is never in this file: token_file or the systemd credential goe_token."""
 
-    serial: str = Field(description="serial number as printed on the box, up to six digits")
+    serial: str = Field(
+        description="serial number as printed on the box, up to six digits",
+        json_schema_extra={"pattern": "^[0-9]{1,6}$"},
+    )
     transport: Literal["cloud", "local", "cloud+local"] = Field("cloud", description="how to reach the box")
     host: str | None = Field(None, min_length=1, description="address of the box in your network (local)")
     token_file: str | None = Field(None, description="file that holds the cloud token, mode 0600")
@@ -199,9 +202,9 @@ class TimingSettings(_Section):
     )
     charger_idle_poll_s: float = Field(30.0, ge=0.05, le=600, description="the same without a car")
     decide_s: float = Field(10.0, ge=0.05, le=60, description="between decisions")
-    meter_fresh_s: float = Field(15.0, ge=0.1, le=60, description="older readings raise nothing")
+    meter_fresh_s: float = Field(15.0, ge=0.1, le=20, description="older readings raise nothing")
     meter_stale_s: float = Field(60.0, ge=0.2, le=300, description="older readings mean blind")
-    charger_fresh_s: float = Field(40.0, ge=0.1, le=120, description="older charger data raises nothing")
+    charger_fresh_s: float = Field(40.0, ge=0.1, le=60, description="older charger data raises nothing")
     charger_stale_s: float = Field(120.0, ge=0.2, le=600, description="older charger data means blind")
     verify_after_s: float = Field(15.0, ge=0.1, le=120, description="a command must show within this time")
 
@@ -308,3 +311,10 @@ class Settings(_Section):
             writes_per_day=gate.writes_per_day,
             write_gap_s=gate.write_gap_s,
         )
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON schema of the config file, for editors that check and complete TOML."""
+    schema = Settings.model_json_schema()
+    title = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ampilot.toml"}
+    return {**schema, **title}

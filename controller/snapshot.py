@@ -37,7 +37,8 @@ class Observations:
 
     `since_s` is when the previous decision was made, `started_s` when the loop began: a meter that never
     answered ages from there. `grid_changed_s` is when the meter's raw block last differed from the one
-    before, `grid_invalid` whether its latest answer could not be true.
+    before, `grid_invalid` whether its latest answer could not be true, `ledger_degraded` whether the disk
+    refuses what is written down.
     """
 
     now_s: float
@@ -50,6 +51,7 @@ class Observations:
     grid_changed_s: float | None = None
     grid_invalid: bool = False
     prices: Prices = Prices()  # noqa: RUF009 - frozen
+    ledger_degraded: bool = False
 
 
 def build(seen: Observations, limits: Limits, last_write_s: float | None) -> SiteSnapshot:
@@ -81,19 +83,23 @@ def build(seen: Observations, limits: Limits, last_write_s: float | None) -> Sit
         car_power_w=car_w or 0.0,
         voltage_v=_voltage_v(latest, status),
         prices=seen.prices,
+        ledger_degraded=seen.ledger_degraded,
     )
 
 
 def car_power_w(status: ChargerStatus) -> float | None:
-    """Return what the car draws in W as measured at the charger, None if it charges and cannot be known."""
-    if not status.connected:
+    """Return what the car draws in W as measured at the charger, None if it may charge and cannot be known.
+
+    A report without a usable `car` key may be of a car that charges.
+    """
+    if status.car in (CarState.IDLE, CarState.ERROR, CarState.INITIALIZING):
         return 0.0
     if status.power_w is not None:
         return max(status.power_w, 0.0)
     if status.current_a is not None:
         voltage_v = status.voltage_v or (NOMINAL_VOLTAGE_V,) * 3
         return sum(u * i for u, i in zip(voltage_v, status.current_a, strict=True))
-    return None if status.car is CarState.CHARGING else 0.0
+    return None if status.car in (CarState.CHARGING, CarState.UNKNOWN) else 0.0
 
 
 def _grid_quality(

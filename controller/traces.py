@@ -46,9 +46,12 @@ class _Column:
     values: dict[int, float] = field(default_factory=dict)
 
     def filled(self, slots: range, initial: float) -> list[float]:
+        """Return one value a slot: the last sample in it, else what was held before."""
+        begin, step_s = slots.start, slots.step
+        by_slot = {begin + (second - begin) // step_s * step_s: v for second, v in self.values.items()}
         held, out = initial, []
         for slot in slots:
-            held = self.values.get(slot, held)
+            held = by_slot.get(slot, held)
             out.append(held)
         return out
 
@@ -59,10 +62,12 @@ def read_days(path: Path) -> list[Day]:
     Raises ConfigError with file, line and remedy if the file is missing or not such a CSV.
     """
     days: dict[str, tuple[_Column, _Column, list[int]]] = {}
+    newest = ("", -1)
     for line, day, second, pv_w, load_w in _rows(path):
         pv, load, seconds = days.setdefault(day, (_Column(), _Column(), []))
-        if seconds and second <= seconds[-1]:
+        if (day, second) <= newest:
             raise ConfigError(f"{path}, line {line}: time does not increase. Remedy: sort the file by time.")
+        newest = (day, second)
         seconds.append(second)
         if pv_w is not None:
             pv.values[second] = max(pv_w, 0.0)
@@ -75,7 +80,7 @@ def read_days(path: Path) -> list[Day]:
         slots = range(seconds[0] % step_s, seconds[-1] + 1, step_s)
         read = Day(path.name, date, step_s, pv.filled(slots, held_pv_w), load.filled(slots, held_load_w))
         held_pv_w, held_load_w = read.pv_w[-1], read.load_w[-1]
-        if seconds[-1] + step_s - seconds[0] >= MIN_DAY_S:
+        if len(seconds) > 1 and seconds[-1] + step_s - seconds[0] >= MIN_DAY_S:
             result.append(read)
     return result
 
@@ -105,16 +110,18 @@ def _rows(path: Path) -> Iterator[tuple[int, str, int, float | None, float | Non
 
 def _open(path: Path) -> io.TextIOBase:
     if path.suffix == ".gz":
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
-    return path.open(encoding="utf-8", newline="")
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _row(path: Path, number: int, row: dict[str, str]) -> tuple[str, int, float | None, float | None]:
     stamp = row["time"] or ""
     try:
         if len(stamp) == 20 and stamp.endswith("Z"):  # the usual form, ten times faster than fromisoformat
-            second = int(stamp[11:13]) * 3600 + int(stamp[14:16]) * 60 + int(stamp[17:19])
-            day = stamp[:10]
+            hour, minute, full_second = int(stamp[11:13]), int(stamp[14:16]), int(stamp[17:19])
+            if hour > 23 or minute > 59 or full_second > 59:
+                raise ValueError(f"found {stamp!r}, there is no such time of day")
+            day, second = stamp[:10], hour * 3600 + minute * 60 + full_second
         else:
             moment = datetime.fromisoformat(stamp)
             moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

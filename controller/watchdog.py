@@ -26,6 +26,7 @@ class Notifier:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)  # a supervisor too busy to read must not stop it either
             sock.sendto(text.encode(), address)
 
     def ready(self) -> None:

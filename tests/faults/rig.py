@@ -160,6 +160,18 @@ class Rig:
         """Wait until the car draws."""
         await self.until(lambda: self.power_w > 1000 and self.box.frc == 2, 20, "the car charges")
 
+    async def settled(self) -> None:
+        """Wait until the controller has found its set-point: no write for 2 s."""
+        count, since = len(self.writes()), time.monotonic()
+
+        def quiet() -> bool:
+            nonlocal count, since
+            if len(self.writes()) != count:
+                count, since = len(self.writes()), time.monotonic()
+            return time.monotonic() - since > 2.0
+
+        await self.until(quiet, 20, "no write for 2 s")
+
     def writes(self) -> list[dict[str, str]]:
         """Return the parameters of every write the cloud saw."""
         return [request.params for request in self.served.cloud.writes]

@@ -174,6 +174,41 @@ def test_a_full_disk_degrades_and_recovers(tmp_path: Path) -> None:
     ledger.close()
 
 
+def test_a_row_the_database_refuses_is_dropped_and_said(tmp_path: Path) -> None:
+    """Broken text or a broken rule: not on record, not kept, the disk is not blamed, the rest goes on."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    ledger.record_event("test", "loud", "no such severity")
+    assert "CHECK" in ledger.refused
+    ledger.record_event("test", "info", "half a pair \ud83d")
+    assert "surrogates" in ledger.refused
+    said = {"in_force": "off", "wish": "off", "action": "hold", "ceiling": ""}
+    assert not ledger.record_decision(**said, reason="\ud83d", facts={})
+    assert ledger.record_decision(**said, reason="night", facts={})
+    assert (ledger.degraded, len(ledger.ring)) == (False, 0)
+    assert [text for _, _, text in Report(tmp_path / "l.db").events()] == []
+    ledger.close()
+
+
+def test_one_bad_row_in_memory_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+    """After a full disk the rows kept in memory are filed in order; what is refused then is left out."""
+    ledger = Ledger.open(tmp_path / "l.db", clock())
+    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
+    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    while not ledger.degraded:
+        ledger.record_event("test", "info", "x" * 3000)
+    begun = len(Report(tmp_path / "l.db").events(1000))
+    ledger.ring.clear()
+    sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?,?,?,?)"
+    for number, severity in enumerate(("info", "loud", "info")):
+        ledger.ring.append((sql, (number, "test", severity, str(number))))
+    ledger._db.execute("PRAGMA max_page_count = 100000")
+    ledger.record_event("test", "info", "space again")
+    assert (ledger.degraded, len(ledger.ring)) == (False, 0)
+    texts = [text for _, _, text in Report(tmp_path / "l.db").events(1000)]
+    assert texts[: len(texts) - begun] == ["2", "0", "space again"]
+    ledger.close()
+
+
 def test_thinning_keeps_the_energy(tmp_path: Path) -> None:
     """Ten-second rows become minutes and quarter-hours with the same mean."""
     watch = clock()

@@ -1,8 +1,12 @@
 """The config file: defaults, advice, secrets, and the example that must stay true."""
 
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -61,6 +65,8 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + 'transport = "local"\n', ["[charger]", "host"]),
         (GOOD + '[site]\ntimezone = "Mars/Base"\n', ["[site] timezone", "Mars/Base", "IANA"]),
         (GOOD + "[site]\nblind_a = 10\n", ["[site]", "worst_house_a"]),
+        (GOOD + "[timing]\nmeter_fresh_s = 21\n", ["[timing] meter_fresh_s", "20"]),  # the guard's own age
+        (GOOD + "[timing]\ncharger_fresh_s = 61\n", ["[timing] charger_fresh_s", "60"]),
         (GOOD + "[prices]\nimport_ct_per_kwh = nan\n", ["[prices] import_ct_per_kwh", "finite"]),
         (GOOD.replace('host = "192.0.2.1"', ""), ["[grid]", "needs host"]),
         (GOOD + "[[car]]\nphases = 1\n", ["[[car]] 1 name", "missing", "Remedy"]),
@@ -158,7 +164,10 @@ def test_the_example_shows_every_option_once_and_its_default() -> None:
                 assert value == default, f"{table}.{key}"
 
 
-@pytest.mark.parametrize("site", sorted((config_dir() / "sites").glob("*.toml")), ids=lambda path: path.stem)
+SITES = sorted((config_dir() / "sites").glob("*.toml"))
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda path: path.stem)
 def test_example_sites_load(site: Path) -> None:
     """The complete example sites are valid."""
     assert load_settings(site).grid.profile
@@ -219,3 +228,83 @@ def test_links_empty_and_odd_tokens_are_refused(tmp_path: Path) -> None:
         TokenSource(charger(path), {})()
     with pytest.raises(ConfigError, match="token_file"):
         TokenSource(charger(None), {})()
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    """What the command prints, read as JSON."""
+    command = [sys.executable, "-m", "controller", "check", "--schema"]
+    printed = subprocess.run(command, capture_output=True, check=True, timeout=60)
+    assert printed.stderr == b""
+    return json.loads(printed.stdout)
+
+
+def complaints(schema: dict[str, Any], value: Any, rule: dict[str, Any], where: str = "") -> list[str]:
+    """Return what a JSON-schema checker would find: the keywords an editor needs, no more."""
+    if "$ref" in rule:
+        rule = schema["$defs"][rule["$ref"].removeprefix("#/$defs/")]
+    if "anyOf" in rule:
+        tries = [complaints(schema, value, option, where) for option in rule["anyOf"]]
+        return [] if [] in tries else [f"{where}: none of {len(tries)}"]
+    kinds = {"object": dict, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+    kind = rule.get("type")
+    is_bool = isinstance(value, bool)
+    if kind is not None and (not isinstance(value, kinds.get(kind, ())) or (is_bool and kind != "boolean")):
+        return [f"{where}: no {kind}"]
+    found = []
+    if "enum" in rule and value not in rule["enum"]:
+        found.append(f"{where}: not one of {rule['enum']}")
+    if "pattern" in rule and not re.search(rule["pattern"], value):
+        found.append(f"{where}: pattern")
+    if "minimum" in rule and value < rule["minimum"]:
+        found.append(f"{where}: below {rule['minimum']}")
+    if "maximum" in rule and value > rule["maximum"]:
+        found.append(f"{where}: above {rule['maximum']}")
+    if isinstance(value, dict) and "properties" in rule:
+        known = rule["properties"]
+        found += [f"{where}: unknown {key}" for key in value if key not in known]
+        assert rule["additionalProperties"] is False
+        found += [f"{where}: {key} missing" for key in rule.get("required", []) if key not in value]
+        for key in value.keys() & known.keys():
+            found += complaints(schema, value[key], known[key], f"{where}.{key}")
+    return found
+
+
+@pytest.mark.parametrize("path", [config_dir() / "ampilot.example.toml", *SITES], ids=lambda path: path.stem)
+def test_the_schema_accepts_what_is_shipped(schema: dict[str, Any], path: Path) -> None:
+    """The example and the complete houses are valid by the printed schema."""
+    assert complaints(schema, tomllib.loads(path.read_text("utf-8")), schema) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("fuse = 3\n", "unknown fuse"),
+        ("max_current_a = 40\n", "above 32"),
+        ("max_current_a = 5\n", "below 6"),
+        ("max_current_a = 8.5\n", "no integer"),
+        ('allow_phase_switch = "yes"\n', "no boolean"),
+        ('transport = "pigeon"\n', "not one of"),
+        ("[stie]\n", "unknown stie"),
+    ],
+)
+def test_the_schema_refuses_what_the_loader_refuses(
+    schema: dict[str, Any], tmp_path: Path, change: str, named: str
+) -> None:
+    """An editor shows the same mistakes as the start would."""
+    text = GOOD + change
+    assert any(named in line for line in complaints(schema, tomllib.loads(text), schema))
+    problem(tmp_path, text)
+
+
+def test_the_schema_needs_meter_and_charger_and_says_what_each_option_is(schema: dict[str, Any]) -> None:
+    """Least content, a word for every option, a serial number of digits, and no secret among the keys."""
+    assert sorted(schema["required"]) == ["charger", "grid"]
+    assert complaints(schema, tomllib.loads(GOOD.replace("4711", "47x1")), schema) == [
+        ".charger.serial: pattern"
+    ]
+    tables = [schema, *schema["$defs"].values()]
+    options = [(name, option) for table in tables for name, option in table["properties"].items()]
+    assert len(options) > 60
+    assert all(option.get("description") for _, option in options)
+    assert not {"token", "password"} & {name for name, _ in options}

@@ -34,6 +34,18 @@ def test_a_missing_supervisor_does_not_matter() -> None:
     Notifier("/nonexistent/notify").ready()
 
 
+def test_a_supervisor_that_does_not_read_stops_nothing(tmp_path: Path) -> None:
+    """When the socket's queue is full, messages are lost and control goes on."""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(address)
+        notifier = Notifier(address)
+        for number in range(2000):  # a queue holds about a dozen; a sender that waits would hang here
+            notifier.progress(f"tick {number}")
+        server.setblocking(False)
+        assert server.recv(100) == b"WATCHDOG=1\nSTATUS=tick 0"
+
+
 def test_secrets_and_control_characters_never_reach_the_log() -> None:
     """A secret is replaced, a line break cannot forge a record, severities are systemd's."""
     formatter = JournalFormatter(journal=True, secrets=lambda: ["canary-123"])

@@ -1,0 +1,338 @@
+"""The shell: what is on record, what the watchdog is told, and what a full disk changes.
+
+Meter and charger are objects in front of the simulated house; ledger, database and sockets are real.
+"""
+
+import json
+import logging
+import socket
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from controller.chargers.goe import parse_status
+from controller.clock import SimClock
+from controller.errors import MeterUnreachable
+from controller.ledger import Ledger
+from controller.limits import Limits
+from controller.loop import Devices, Loop, restored
+from controller.model import (
+    Charge,
+    ChargerStatus,
+    Command,
+    GridReading,
+    Off,
+    OutcomeKind,
+    Prices,
+    Settings,
+    SiteSnapshot,
+    Wish,
+    WriteOutcome,
+)
+from controller.simulation.box import Box
+from controller.simulation.car import PROFILES, Car
+from controller.simulation.house import House, Weather
+from controller.watchdog import Notifier
+
+START = datetime(2026, 6, 21, 9, tzinfo=UTC)
+DAY_S = 86_400
+
+
+class Told:
+    """Wants what the test tells it to."""
+
+    def __init__(self) -> None:
+        self.target: Command = Off()
+        self.reason = "told so"
+        self.seen: list[SiteSnapshot] = []
+
+    def initial(self) -> None:
+        return None
+
+    def decide(self, snap: SiteSnapshot, memory: None) -> tuple[Wish, None]:
+        self.seen.append(snap)
+        return Wish(self.target, self.reason), None
+
+
+@dataclass
+class HouseMeter:
+    """Reads the house at once, unless told to be silent."""
+
+    house: House
+    clock: SimClock
+    silent: bool = False
+
+    async def read(self) -> GridReading:
+        if self.silent:
+            raise MeterUnreachable("no answer")
+        seen = self.house.quantities()
+        return GridReading(
+            float(self.clock.monotonic()),
+            seen["grid_import_w"],
+            phase_current_a=seen["phase_current_a"],
+            fingerprint=repr(seen).encode(),
+        )
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class BoxCharger:
+    """Reads and sets the box at once, in go-e's own keys; `lose` swallows writes."""
+
+    box: Box
+    clock: SimClock
+    lose: bool = False
+    sent: list[tuple[float, dict[str, int]]] = field(default_factory=list)
+
+    async def read(self) -> ChargerStatus:
+        now_s = float(self.clock.monotonic())
+        return parse_status(self.box.status(), data_s=now_s, received_s=now_s)
+
+    async def write(self, settings: Settings) -> WriteOutcome:
+        self.sent.append((float(self.clock.monotonic()), settings.keys()))
+        if not self.lose:
+            for key, value in settings.keys().items():
+                assert self.box.set(key, value) is None
+        return WriteOutcome(OutcomeKind.ACCEPTED)
+
+    async def close(self) -> None:
+        return None
+
+
+class Rig:
+    """A loop with its house, moved second by second: meter each second, charger 5 s, decision 10 s."""
+
+    def __init__(self, folder: Path, notify: str | None, limits: Limits | None = None) -> None:
+        self.clock = SimClock(START)
+        weather = Weather([9000.0] * DAY_S, ([200.0] * DAY_S, [100.0] * DAY_S, [100.0] * DAY_S))
+        self.house = House(weather, Box(amp=6, psm=1, frc=1), arrives_s=DAY_S - 1)
+        self.strategy = Told()
+        self.path = folder / "ledger.db"
+        self.ledger = Ledger.open(self.path, self.clock)
+        self.meter = HouseMeter(self.house, self.clock)
+        self.charger = BoxCharger(self.house.box, self.clock)
+        self.loop = Loop(
+            Devices(self.meter, self.charger),
+            self.strategy,
+            limits or Limits(),
+            prices=Prices,
+            ledger=self.ledger,
+            clock=self.clock,
+            notifier=Notifier(notify),
+        )
+
+    def plug(self) -> None:
+        self.house.box.plug(Car(PROFILES["ideal"]))
+
+    async def run(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.clock.advance(1.0)
+            self.house.advance(self.house.now_s + 1.0)
+            now = int(self.clock.monotonic())
+            await self.loop.poll_meter()
+            if now % 5 == 0:
+                await self.loop.poll_charger()
+            if now % 10 == 0:
+                await self.loop.decide()
+
+    def full(self, yes: bool) -> None:
+        """Let SQLite refuse to grow the file, or let it again."""
+        pages = self.ledger._db.execute("PRAGMA page_count").fetchone()[0]
+        self.ledger._db.execute(f"PRAGMA max_page_count = {pages if yes else 1_000_000}")
+        self.ledger._db.execute("PRAGMA page_count").fetchone()
+        while yes and not self.ledger.degraded:  # what is free in the last pages
+            self.ledger.record_event("test", "info", "x" * 4000)
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with sqlite3.connect(self.path) as db:
+            return db.execute(sql).fetchall()
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+    """A datagram socket as systemd has one, and what arrived there since the last look."""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(address)
+        server.setblocking(False)
+
+        def arrived() -> list[str]:
+            texts = []
+            while True:
+                try:
+                    texts.append(server.recv(4096).decode())
+                except BlockingIOError:
+                    return texts
+
+        yield address, arrived
+
+
+@pytest.fixture
+def rig(tmp_path: Path, supervisor: tuple[str, Callable[[], list[str]]]) -> Iterator[Rig]:
+    made = Rig(tmp_path, supervisor[0])
+    yield made
+    made.ledger.close()
+
+
+async def test_a_recorded_decision_pats_the_watchdog(
+    rig: Rig, supervisor: tuple[str, Callable[[], list[str]]]
+) -> None:
+    """Six decisions, six pats, each with one line of state."""
+    await rig.run(60)
+    told = supervisor[1]()
+    assert len(told) == 6
+    assert all(text.startswith("WATCHDOG=1\nSTATUS=off") for text in told)
+
+
+async def test_a_row_the_database_refuses_leaves_the_watchdog_hungry(
+    rig: Rig, supervisor: tuple[str, Callable[[], list[str]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A decision that is on no record while the disk is well is our bug: no pat, and the log says why."""
+    rig.ledger._db.execute(
+        "CREATE TRIGGER no BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'refused for a test'); END"
+    )
+    with caplog.at_level(logging.WARNING):
+        await rig.run(10)
+    assert supervisor[1]() == []
+    assert not rig.ledger.degraded
+    assert "refused for a test" in caplog.text
+    rig.ledger._db.execute("DROP TRIGGER no")
+    await rig.run(60)
+    assert supervisor[1]()
+
+
+async def test_a_full_disk_is_announced_and_the_watchdog_fed(
+    rig: Rig, supervisor: tuple[str, Callable[[], list[str]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Restarting does not empty a disk: pats go on and carry the news, the log says it, its end too."""
+    await rig.run(20)
+    supervisor[1]()
+    rig.full(True)
+    with caplog.at_level(logging.INFO):
+        await rig.run(60)
+        told = supervisor[1]()
+        assert len(told) == 6
+        assert all("the ledger cannot be written" in text for text in told)
+        assert caplog.text.count("event=ledger_fault") <= 2
+        assert "Remedy: free the disk" in caplog.text
+        rig.full(False)
+        await rig.run(70)
+    assert "event=ledger_recovered" in caplog.text
+    assert "cannot be written" not in supervisor[1]()[-1]
+    assert ("ledger", "warning") in rig.rows("SELECT kind, severity FROM events")
+
+
+async def test_on_a_full_disk_one_raise_in_ten_minutes(rig: Rig) -> None:
+    """While writes go on no record: one raise, the next after 600 s; reductions at once; all filed later."""
+    rig.plug()
+    await rig.run(20)
+    rig.full(True)
+    rig.strategy.target = Charge(6, 1)
+    await rig.run(20)
+    assert [keys for _, keys in rig.charger.sent] == [{"amp": 6, "frc": 2}]
+    first_s = rig.charger.sent[0][0]
+    rig.strategy.target = Charge(10, 1)
+    rig.full(True)
+    await rig.run(570)
+    assert len(rig.charger.sent) == 1
+    assert rig.strategy.seen[-1].ledger_degraded
+    await rig.run(30)
+    assert rig.charger.sent[1][1] == {"amp": 10}
+    assert 600 <= rig.charger.sent[1][0] - first_s <= 610
+    rig.strategy.target = Charge(7, 1)
+    await rig.run(20)
+    assert rig.charger.sent[2][1] == {"amp": 7}
+    rig.strategy.target = Off()
+    await rig.run(20)
+    assert rig.charger.sent[3][1] == {"frc": 1}
+    rig.full(False)
+    await rig.run(120)
+    assert not rig.ledger.degraded
+    kept = [json.loads(str(keys)) for (keys,) in rig.rows("SELECT keys FROM intents ORDER BY id")]
+    assert kept == [keys for _, keys in rig.charger.sent]
+
+
+async def test_the_disk_is_well_again_and_raises_are_free(rig: Rig) -> None:
+    """As soon as the ledger takes rows the next raise waits for nothing but the usual."""
+    rig.plug()
+    await rig.run(20)
+    rig.full(True)
+    rig.strategy.target = Charge(6, 1)
+    await rig.run(40)
+    rig.strategy.target = Charge(10, 1)
+    await rig.run(60)
+    assert len(rig.charger.sent) == 1
+    rig.full(False)
+    await rig.run(80)
+    assert [keys for _, keys in rig.charger.sent] == [{"amp": 6, "frc": 2}, {"amp": 10}]
+
+
+async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None:
+    """The gate of the next run knows from the ledger when the last raise was, and that a stop is none."""
+    assert restored(rig.ledger, rig.clock, Limits()).last_raise_s is None
+    rig.ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
+    rig.clock.advance(100)
+    rig.ledger.record_intent("off", {"frc": 1}, safety=False, reason="no sun")
+    rig.clock.advance(50)
+    assert restored(rig.ledger, rig.clock, Limits()).last_raise_s == float(rig.clock.monotonic()) - 150
+
+
+async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:
+    """Limits that call a 30 s old meter fresh: the guard refuses a raise, once, loudly; a stop passes."""
+    rig = Rig(tmp_path, None, Limits(meter_fresh_s=60.0, meter_stale_s=90.0))
+    rig.plug()
+    await rig.run(20)
+    rig.meter.silent = True
+    await rig.run(30)
+    rig.strategy.target = Charge(6, 1)
+    await rig.run(20)
+    assert rig.charger.sent == []
+    assert rig.loop.guard_refusals == 1
+    assert rig.rows("SELECT severity, text FROM events WHERE kind = 'guard'") == [
+        ("error", "the guard refused 6 A x1: a raise needs a meter reading of the last seconds")
+    ]
+    rig.house.box.frc = 2  # somebody starts it by the app; then the meter is stale
+    await rig.run(60)
+    assert rig.charger.sent[-1][1] == {"frc": 1}
+    rig.ledger.close()
+
+
+@pytest.mark.parametrize("how", ["shown", "foreign", "reboot", "unplug"])
+async def test_only_what_a_read_showed_was_applied(rig: Rig, how: str) -> None:
+    """A write that ends by a restart, an unplug or a foreign hand is not called applied."""
+    rig.plug()
+    await rig.run(20)
+    rig.charger.lose = how != "shown"
+    rig.strategy.target = Charge(6, 1)
+    await rig.run(10)
+    assert len(rig.charger.sent) == 1
+    box = rig.house.box
+    if how == "foreign":
+        box.amp = 13
+    if how == "reboot":
+        box.rbc += 1
+    if how == "unplug":
+        box.unplug()
+    rig.strategy.target = Off()
+    await rig.run(10)
+    assert rig.rows("SELECT state FROM intents LIMIT 1") == [
+        ("applied" if how == "shown" else "not_applied",)
+    ]
+
+
+async def test_a_strategy_with_odd_words_does_not_stop_the_records(rig: Rig) -> None:
+    """Broken text, NaN and odd keys among the facts end up in the ledger as what can be said of them."""
+    odd = Wish(Off(), "half a pair \ud83d", {"nan_w": float("nan"), "fine_w": 2.5, 7: "seven"})  # type: ignore[dict-item]
+    rig.strategy.decide = lambda snap, memory: (odd, None)  # type: ignore[method-assign]
+    await rig.run(20)
+    assert rig.loop.ticks == 2
+    ((reason, facts),) = rig.rows("SELECT reason, facts FROM decisions ORDER BY id DESC LIMIT 1")
+    assert reason in ("half a pair ?", "no car is connected")
+    assert '"fine_w": 2.5' in str(facts)
+    assert "nan_w" not in str(facts)

@@ -1,0 +1,111 @@
+"""The table of a phase change, row by row, and what counts against the next one."""
+
+import pytest
+
+from controller.limits import Limits
+from controller.model import Charge, ChargerStatus, Force, Off, PhaseMode, Settings
+from controller.phases import PhaseHistory, Switching, change_in_s, options, switching
+from controller.reconcile import Link, Pending
+
+LIMITS = Limits()
+SENT_S = 1000.0
+TO_THREE = Settings(current_a=6, phase_mode=PhaseMode.THREE)
+
+
+def link(pending: Pending | None = None, *, phase_write_s: float | None = SENT_S) -> Link:
+    return Link(in_force=Charge(6, 3), connected=True, pending=pending, phase_write_s=phase_write_s)
+
+
+def pending(settings: Settings = TO_THREE, **change: bool) -> Pending:
+    return Pending(Charge(6, 3), settings, SENT_S, raising=True, **change)
+
+
+@pytest.mark.parametrize("now_s", [0.0, SENT_S, 1e6])
+def test_without_a_phase_write_all_is_stable(now_s: float) -> None:
+    """Whatever else is open: nothing of ours switches."""
+    assert switching(link(phase_write_s=None), now_s, LIMITS) is Switching.STABLE
+    assert switching(link(pending(), phase_write_s=None), now_s, LIMITS) is Switching.STABLE
+
+
+@pytest.mark.parametrize(
+    ("since_s", "state"),
+    [
+        (0.0, Switching.UNCONFIRMED),
+        (30.0, Switching.UNCONFIRMED),
+        (599.9, Switching.UNCONFIRMED),
+        (600.0, Switching.STABLE),  # given up
+        (1e5, Switching.STABLE),
+    ],
+)
+def test_unconfirmed_until_seen_or_given_up(since_s: float, state: Switching) -> None:
+    """An open psm write holds everything for 600 s at most."""
+    assert switching(link(pending()), SENT_S + since_s, LIMITS) is state
+
+
+@pytest.mark.parametrize(
+    ("since_s", "state"),
+    [(0.0, Switching.DEAD), (29.9, Switching.DEAD), (30.0, Switching.STABLE), (600.0, Switching.STABLE)],
+)
+def test_dead_time_after_it_was_seen(since_s: float, state: Switching) -> None:
+    """Once psm reads as asked the contactor has 30 s from the write."""
+    assert switching(link(), SENT_S + since_s, LIMITS) is state
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pending(Settings(current_a=8)),
+        pending(Settings(force=Force.OFF)),
+        pending(refused=True),
+        pending(failed=True),
+    ],
+)
+def test_only_an_open_psm_write_is_unconfirmed(other: Pending) -> None:
+    """A later write of other keys, a refusal, or one seen to be missing: the dead time alone counts."""
+    assert switching(link(other), SENT_S + 29.0, LIMITS) is Switching.DEAD
+    assert switching(link(other), SENT_S + 30.0, LIMITS) is Switching.STABLE
+
+
+@pytest.mark.parametrize(
+    ("allowed", "box", "both"),
+    [
+        (True, True, True),
+        (True, None, True),
+        (True, False, False),
+        (False, True, False),
+        (False, None, False),
+    ],
+)
+@pytest.mark.parametrize("now", [1, 3])
+def test_phase_counts_that_can_be_had(allowed: bool, box: bool | None, both: bool, now: int) -> None:
+    """Both if config and box agree (a box not read yet may); else the one that is set."""
+    status = None if box is None else ChargerStatus(0.0, 0.0, can_switch_phases=box)
+    found = options(status, now, Limits(allow_phase_switch=allowed))
+    assert found == ((1, 3) if both else (now,))
+
+
+@pytest.mark.parametrize(
+    ("since_s", "wait_s"), [(0.0, 600.0), (1.0, 599.0), (599.0, 1.0), (599.9, 0.1), (600.0, 0.0), (9e3, 0.0)]
+)
+def test_ten_minutes_between_two_changes(since_s: float, wait_s: float) -> None:
+    """At 599 s not yet, at 600 s again."""
+    assert change_in_s(PhaseHistory(SENT_S, 1), SENT_S + since_s, LIMITS) == pytest.approx(wait_s)
+
+
+@pytest.mark.parametrize(("changes", "wait_s"), [(0, 0.0), (5, 0.0), (6, float("inf")), (7, float("inf"))])
+def test_six_changes_a_plug_in(changes: int, wait_s: float) -> None:
+    """The sixth is made, the seventh waits for the next car."""
+    assert change_in_s(PhaseHistory(0.0, changes), 5000.0, LIMITS) == wait_s
+
+
+def test_a_first_change_waits_for_nothing() -> None:
+    """No history, no wait; none allowed at all, for ever."""
+    assert change_in_s(PhaseHistory(), 0.0, LIMITS) == 0.0
+    assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_plugin=1)) == 0.0
+    assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_plugin=0)) == float("inf")
+
+
+def test_off_has_no_phases_to_change() -> None:
+    """A stop in between changes nothing about where the change stands."""
+    stopped = Link(in_force=Off(), pending=pending(Settings(force=Force.OFF)), phase_write_s=SENT_S)
+    assert switching(stopped, SENT_S + 10.0, LIMITS) is Switching.DEAD
