@@ -84,7 +84,7 @@ def step_back(ahead: Ahead, running: Array, prices: Prices) -> tuple[Ahead, Acti
         for target, price in ((here, 0.0), (there, phase)):
             low, at = _least(ahead.starting[:, _PHASES[target]])
             offer(off, off_ct + low + write + start + price, at + _ON[target].start)
-    two, one, part = ahead.changing
+    _, one, part = ahead.changing
     before = Ahead(
         best,
         off_ct + ahead.settled[:, 2:],
@@ -112,7 +112,9 @@ def plans(days: Sequence[Day], values_ct: Sequence[float], prices: Prices) -> Ac
     return actions
 
 
-def horizon_plan(day: Day, value_ct: float, prices: Prices, horizon_s: int, belief_s: int = BELIEF_S) -> Actions:
+def horizon_plan(
+    day: Day, value_ct: float, prices: Prices, horizon_s: int, belief_s: int = BELIEF_S
+) -> Actions:
     """Return what sight of the next `horizon_s` commands in each step, as (steps, set-points).
 
     All steps of the day are rows that look ahead at once. Beyond its sight each believes that the last minute

@@ -1,21 +1,18 @@
-"""Who runs on which day, and the runs themselves: spread over processes, kept between calls.
+"""Who runs on which day, at which value, size of PV and limits.
 
 A controller that decides by the value of a kWh runs once a value; every other runs once and is scored at each.
 Questions beside the main one (smaller PV, fewer commands) are asked on every day with seconds in it and on
 every third of the 60-s days: they cost as much time and are answered well enough.
 """
 
-import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from benchmarks import floor, foresight, split
+from benchmarks import split
 from benchmarks.baselines import BASELINES
-from benchmarks.cache import Cache
-from benchmarks.contest import rescored, run_baseline
-from controller.backtest import BACKTEST_LIMITS, DayResult, run_day, scaled
+from controller.backtest import DayResult
 from controller.model import Prices
-from controller.plugins import load_strategy, money_options, strategy_names
+from controller.plugins import money_options, strategy_names
 from controller.traces import Day
 
 PRICES = Prices()
@@ -70,6 +67,11 @@ class Task:
     entries: tuple[Entry, ...] = ()
     foresight: str = ""
 
+    @property
+    def weight(self) -> int:
+        """Return about how long it takes, in runs."""
+        return len(self.entries) or 2
+
 
 def entries(kind: str, scale: float, beside: bool) -> list[Entry]:
     """Return who enters on a day of this kind; `beside` asks the side questions too."""
@@ -121,76 +123,6 @@ def _batches(days: Sequence[Day]) -> Iterator[tuple[Day, ...]]:
             yield tuple(group[start : start + _DAYS_PER_BATCH])
 
 
-def run_entry(day: Day, entry: Entry) -> DayResult:
-    """Return what one controller makes of one day."""
-    if entry.name in BASELINES:
-        return run_baseline(day, BASELINES[entry.name], entry.label, PRICES, entry.value_ct)
-    limits = BACKTEST_LIMITS
-    if entry.writes_per_day is not None:
-        limits = replace(limits, writes_per_day=entry.writes_per_day)
-    strategy = load_strategy(entry.name, money_options(entry.name, entry.value_ct, entry.solar_share))
-    return run_day(day, strategy, entry.label, PRICES, entry.value_ct, limits=limits)
-
-
-def do(task: Task) -> tuple[Task, list[DayResult] | list[list[float]]]:
-    """Do one task, in whatever process: results in the order of the entries, or foresight's."""
-    days = [scaled(day, task.scale) for day in task.days]
-    if task.foresight == "oracle":
-        costs: list[list[float]] = foresight.day_costs_ct(days, VALUES_CT, PRICES).tolist()
-        return replace(task, days=()), costs
-    if task.foresight == "floor":
-        return replace(task, days=()), _floors(days)
-    if task.foresight == "horizon":
-        return replace(task, days=()), _horizons(days)
-    return task, [run_entry(days[0], entry) for entry in task.entries]
-
-
-def _floors(days: list[Day]) -> list[DayResult]:
-    plans = floor.plans(days, VALUES_CT, PRICES)
-    cases = [(day, value_ct) for day in days for value_ct in VALUES_CT]
-    return [
-        floor.run_plan(day, plans[:, row], "floor", PRICES, value_ct)
-        for row, (day, value_ct) in enumerate(cases)
-    ]
-
-
-def _horizons(days: list[Day]) -> list[DayResult]:
-    return [
-        floor.run_plan(
-            day,
-            floor.horizon_plan(day, value_ct, PRICES, horizon_s),
-            f"sees {horizon_s // 60} min",
-            PRICES,
-            value_ct,
-        )
-        for day in days
-        if split.kind(day) == "1 s"
-        for horizon_s in HORIZONS_S
-        for value_ct in HORIZON_VALUES_CT
-    ]
-
-
-def run(
-    days: Sequence[Day],
-    scales: Sequence[float],
-    processes: int,
-    cache: Cache,
-    progress: Callable[[float], None] = lambda share: None,
-) -> list[Row]:
-    """Run everything and return every score with the cost of perfect foresight in it."""
-    kinds = {(day.trace, day.date): split.kind(day) for day in days}
-    oracle: dict[tuple[str, str, float, float], float] = {}
-    raw: list[tuple[Entry, float, DayResult]] = []
-    todo: list[Task] = []
-    for task in tasks(days, scales):
-        known, rest = cache.divide(task.days[0], task.scale, task.entries)
-        raw += [(entry, task.scale, result) for entry, result in known]
-        if rest or task.foresight:
-            todo.append(replace(task, entries=tuple(rest)))
-    by_batch = {(task.foresight, task.scale, _names(task)): task.days for task in todo if task.foresight}
-    del by_batch
-    weights = [max(len(task.entries), 1) for task in todo]
-    done, total = 0, sum(weights) or 1
-    for task, answer in _spread(todo, processes):
-        raise NotImplementedError
-    return []
+def labels() -> list[str]:
+    """Return who enters in the order of the tables: this project first."""
+    return [OURS, *(name for name in strategy_names() if name != OURS), *BASELINES]
