@@ -1,7 +1,7 @@
 """The ring of the comparison: whoever decides meets the very plant, days and prices of `controller.backtest`.
 
-A baseline sees a `View` every `interval_s` seconds and answers with orders. An order is one request as the peer
-would send it and counts as one write; all orders of one view leave at once and arrive `LATENCY_S` later.
+A baseline sees a `View` every `interval_s` seconds and answers with orders. An order is one request as the
+peer would send it and counts as one write; all orders of one view leave at once and arrive `LATENCY_S` later.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ class View:
     """What a controller outside of the box can know at a moment.
 
     `grid_import_w` is the meter's last second, `grid_import_mean_w` the mean of its last 10 s, `car_w` and
-    `car_current_a` are measured at the box. `offered_a` (0 = off), `enabled` and `phases` are what the box was
-    last told. `charging`: the car draws.
+    `car_current_a` are measured at the box. `offered_a` (0 = off), `enabled` and `phases` are what the box
+    was last told. `charging`: the car draws.
     """
 
     now_s: int
