@@ -1,8 +1,9 @@
 """Who runs on which day, at which value, size of PV and limits.
 
-A controller that decides by the value of a kWh runs once a value; every other runs once and is scored at each.
+A controller that decides by the value of a kWh runs once a value; others run once and are scored at each.
 Questions beside the main one (smaller PV, fewer commands) are asked on every day with seconds in it and on
-every third of the 60-s days: they cost as much time and are answered well enough.
+every third of the 60-s days: they take as long and are answered well enough. Other strategies that decide by
+the value run at one value only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from benchmarks import split
 from benchmarks.baselines import BASELINES
+from benchmarks.days import whole
 from controller.backtest import DayResult
 from controller.model import Prices
 from controller.plugins import money_options, strategy_names
@@ -82,7 +84,7 @@ def entries(kind: str, scale: float, beside: bool) -> list[Entry]:
         if not money_options(name, MAIN_VALUE_CT, None):
             found.append(Entry("main", name, name, every_value=True))
             continue
-        values = VALUES_CT if name == OURS or beside else (MAIN_VALUE_CT,)
+        values = VALUES_CT if name == OURS else (MAIN_VALUE_CT,)
         found += [Entry("main", name, name, value) for value in values]
     if scale == 1.0 and beside:
         budgets = WRITES_PER_DAY if kind == "1 s" else WRITES_PER_DAY_60_S
@@ -100,8 +102,10 @@ def tasks(days: Sequence[Day], scales: Sequence[float]) -> list[Task]:
             found = entries(split.kind(day), scale, beside)
             for start in range(0, len(found), _RUNS_PER_TASK):
                 result.append(Task((day,), scale, tuple(found[start : start + _RUNS_PER_TASK])))
-        kinds = ("oracle", "floor", "horizon") if scale == 1.0 else ("oracle",)
-        result += [Task(batch, scale, foresight=kind) for batch in _batches(days) for kind in kinds]
+        result += [Task(batch, scale, foresight="oracle") for batch in _batches(days)]
+    result += [Task(batch, 1.0, foresight="floor") for batch in _batches(days) if 1.0 in scales]
+    fine = [day for day in days if split.kind(day) == "1 s" and 1.0 in scales]
+    result += [Task(batch, 1.0, foresight="horizon") for batch in _batches(fine, 1)]
     return sorted(result, key=lambda task: task.foresight == "")
 
 
@@ -114,13 +118,14 @@ def _marked(days: Sequence[Day]) -> Iterator[tuple[Day, bool]]:
         yield day, third
 
 
-def _batches(days: Sequence[Day]) -> Iterator[tuple[Day, ...]]:
-    by_length: dict[tuple[int, int], list[Day]] = {}
+def _batches(days: Sequence[Day], most: int = _DAYS_PER_BATCH) -> Iterator[tuple[Day, ...]]:
+    """Yield days of the same length together."""
+    by_length: dict[int, list[Day]] = {}
     for day in days:
-        by_length.setdefault((day.step_s, day.duration_s), []).append(day)
+        by_length.setdefault(whole(day).duration_s, []).append(day)
     for group in by_length.values():
-        for start in range(0, len(group), _DAYS_PER_BATCH):
-            yield tuple(group[start : start + _DAYS_PER_BATCH])
+        for start in range(0, len(group), most):
+            yield tuple(group[start : start + most])
 
 
 def labels() -> list[str]:

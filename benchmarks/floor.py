@@ -1,8 +1,8 @@
 """What the box's dead times leave over: perfect foresight through the same plant, and sight of minutes only.
 
-The oracle has a car that responds at once; nobody can reach it. Here a dynamic programme knows the day and that a
-start yields nothing for 17 s, a phase change nothing for 30 s, and a new current arrives late; its plan is
-then run through the very plant, second by second, and scored like everybody else. A plan that sees only the
+The oracle has a car that responds at once; nobody can reach it. Here a dynamic programme knows the day and
+that a start yields nothing for 17 s, a phase change nothing for 30 s, and a new current arrives late; its
+plan is then run through the very plant, second by second, and scored like everybody else. A plan that sees only the
 next minutes, made anew every 10 s, says what knowledge of the near future is worth. Neither is a controller.
 """
 

@@ -1,4 +1,4 @@
-"""The oracle of `controller.oracle` for many days and values at once: the same programme, rows instead of lists."""
+"""The oracle of `controller.oracle` for many days and values at once: the same programme over rows."""
 
 from collections.abc import Sequence
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from benchmarks.baselines import BASELINES
 from benchmarks.scores import Case, Scores, Summary
@@ -35,12 +36,10 @@ def against_baselines(scores: Scores, kind: str) -> list[Against]:
 
 def interpolated(points: Sequence[Summary], grid_kwh: float) -> dict[str, float] | None:
     """Return the frontier's values at this grid energy, None beyond its ends."""
-    for low, high in zip(points, points[1:], strict=False):
+    for low, high in pairwise(points):
         if low.ev_grid_kwh <= grid_kwh <= high.ev_grid_kwh:
             span = high.ev_grid_kwh - low.ev_grid_kwh
             share = (grid_kwh - low.ev_grid_kwh) / span if span else 0.0
-            return {
-                name: getattr(low, name) + share * (getattr(high, name) - getattr(low, name))
-                for name in FIELDS
-            }
+            ends = {name: (getattr(low, name), getattr(high, name)) for name in FIELDS}
+            return {name: here + share * (there - here) for name, (here, there) in ends.items()}
     return None

@@ -9,6 +9,7 @@ from benchmarks import floor, foresight, split
 from benchmarks.baselines import BASELINES
 from benchmarks.cache import Cache
 from benchmarks.contest import rescored, run_baseline
+from benchmarks.days import moving, whole
 from benchmarks.entries import (
     HORIZON_VALUES_CT,
     HORIZONS_S,
@@ -37,6 +38,11 @@ class Answer:
     oracle: dict[OracleKey, float]
 
 
+def lived(day: Day, scale: float = 1.0) -> Day:
+    """Return a recorded day as everybody meets it: 24 h, PV of this size, a sun that moves steadily."""
+    return moving(whole(scaled(day, scale)))
+
+
 def run_entry(day: Day, entry: Entry) -> DayResult:
     """Return what one controller makes of one day."""
     if entry.name in BASELINES:
@@ -50,7 +56,7 @@ def run_entry(day: Day, entry: Entry) -> DayResult:
 
 def do(task: Task) -> Answer:
     """Do one task, in whatever process."""
-    days = [scaled(day, task.scale) for day in task.days]
+    days = [lived(day, task.scale) for day in task.days]
     if task.foresight == "oracle":
         costs = foresight.day_costs_ct(days, VALUES_CT, PRICES).tolist()
         oracle = {
@@ -77,9 +83,8 @@ def _floors(days: list[Day]) -> list[DayResult]:
 def _horizons(days: list[Day]) -> list[DayResult]:
     found = []
     for day, horizon_s, value_ct in product(days, HORIZONS_S, HORIZON_VALUES_CT):
-        if split.kind(day) == "1 s":
-            plan = floor.horizon_plan(day, value_ct, PRICES, horizon_s)
-            found.append(floor.run_plan(day, plan, f"sees {horizon_s // 60} min", PRICES, value_ct))
+        plan = floor.horizon_plan(day, value_ct, PRICES, horizon_s)
+        found.append(floor.run_plan(day, plan, f"sees {horizon_s // 60} min", PRICES, value_ct))
     return found
 
 

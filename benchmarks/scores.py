@@ -97,7 +97,7 @@ class Scores:
         regret = intervals.mean([result.regret_ct or 0.0 for result in results])
 
         def average(name: str) -> float:
-            return sum(getattr(result, name) for result in results) / len(results)
+            return float(sum(getattr(result, name) for result in results)) / len(results)
 
         ev_kwh, grid_kwh = average("ev_kwh"), average("import_ev_kwh")
         return Summary(

@@ -1,6 +1,7 @@
 """What a recorded day was like, in the few numbers that make control hard."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from controller.traces import Day
 
@@ -48,4 +49,4 @@ def _minutes(day: Day, values: list[float]) -> list[float]:
 
 
 def _steps(values: list[float]) -> int:
-    return sum(abs(after - before) > RAMP_W for before, after in zip(values, values[1:], strict=False))
+    return sum(abs(after - before) > RAMP_W for before, after in pairwise(values))

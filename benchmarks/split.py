@@ -1,4 +1,4 @@
-"""Which recorded days tuned the engine and which judge it: one rule by the name of the trace, used everywhere.
+"""Which recorded days tuned the engine and which judge it: one rule by the trace's name, used everywhere.
 
 A number of the engine (prices of budgets, anything measured) may only be chosen on tuning days. The report
 judges held-out days. Weeks stay whole, and summer and winter are in both parts.
