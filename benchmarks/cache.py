@@ -79,3 +79,8 @@ class Cache:
             for entry, result in results:
                 line = {"key": self._key(day, scale, entry), "result": asdict(result)}
                 file.write(json.dumps(line) + "\n")
+
+
+def engine_digest() -> str:
+    """Return what changes with any line of the controller or its strategies."""
+    return code_digest(_ENGINE)

@@ -2,8 +2,9 @@
 
 The oracle has a car that responds at once; nobody can reach it. Here a dynamic programme knows the day and
 that a start yields nothing for 17 s, a phase change nothing for 30 s, and a new current arrives late; its
-plan is then run through the very plant, second by second, and scored like everybody else. A plan that sees only the
-next minutes, made anew every 10 s, says what knowledge of the near future is worth. Neither is a controller.
+plan is then run through the very plant, second by second, and scored like everybody else. A plan that sees
+only the next minutes, made anew every 10 s, says what knowledge of the near future is worth. Neither is a
+controller.
 """
 
 from collections.abc import Sequence
