@@ -2,8 +2,8 @@
 
 The reference is a JSON list with one object per day and interval: `day` ("folder/trace.csv.gz#i", the i-th
 UTC day of the trace that is long enough), `interval_s`, and what evcc made of it on a plant with the same
-numbers, PV moving linearly between samples. That plant let the power fade at a phase change where this one
-cuts it, and cut it at a stop where this one lets it fade: 10 kWs a change, 3 kWs a stop, below 0.1 % of a day.
+numbers, PV moving linearly between samples. What is left of a difference in energy fits that plant letting
+the power fade at a phase change and cutting it at a stop, where this one does it the other way round.
 """
 
 import argparse

@@ -4,8 +4,9 @@ Modelled: one control cycle per interval on single samples; target current from 
 disagreeing sample resets; start and stop delays; automatic phases with their timers and 60 s of silence after
 a switch; whole amperes rounded down; writes only on change; a phase command before the first decision; the
 measured current that is taken over where it exceeds the offer by more than 1 A; a phase command at once while
-no car draws. A box whose car drew once says "charging" until it is switched off, through phase changes too
-(the reference of `benchmarks.validate_evcc` does). Not modelled: house battery, circuits, other modes, vehicles, wake-up (no sleeping car here).
+no car draws. A box whose car drew once says "charging" until it is switched off, through phase changes too:
+so did the reference of `benchmarks.validate_evcc`, with which this model agrees day by day.
+Not modelled: house battery, circuits, other modes, vehicles, wake-up (no sleeping car here).
 
 Defaults: thresholds 0 W, start delay 60 s, stop delay 180 s, residual power 0 W, 230 V, interval 30 s.
 """
