@@ -52,10 +52,7 @@ def regret_against_commands(scores: Scores, path: Path) -> None:
         curve = [found for label in labels if (found := scores.summary(Case(label, kind), asked))]
         axes.plot([p.writes for p in curve], [p.regret_ct for p in curve], "o-", color=BLUE, ms=4, lw=1.2)
         for point in curve:
-            axes.annotate(
-                point.label.split()[0], (point.writes, point.regret_ct), xytext=(4, 5), color=BLUE, fontsize=7,
-                textcoords="offset points",
-            )  # fmt: skip
+            _mark(axes, point.writes, point.regret_ct, point.label.split()[0])
         for name in (OURS, "timers", *BASELINES):
             found = scores.summary(Case(name, kind), asked)
             if found:
@@ -79,10 +76,7 @@ def energy_frontier(scores: Scores, kind: str, path: Path) -> None:
     points = frontier.curve(scores, kind)
     axes.plot([p.ev_grid_kwh for p in points], [p.ev_kwh for p in points], "o-", color=BLUE, ms=4, lw=1.2)
     for point in points:
-        axes.annotate(
-            point.label, (point.ev_grid_kwh, point.ev_kwh), xytext=(5, -9), color=BLUE, fontsize=7,
-            textcoords="offset points",
-        )  # fmt: skip
+        _mark(axes, point.ev_grid_kwh, point.ev_kwh, point.label)
     peers = [found for name in BASELINES if (found := scores.summary(Case(name, kind)))]
     for peer in peers:
         _point(axes, peer.ev_grid_kwh, peer.ev_kwh, peer.label)
@@ -103,6 +97,10 @@ def _point(axes: Any, x: float, y: float, name: str) -> None:
     ours = name == OURS
     axes.plot([x], [y], "s" if ours else "D", color=BLUE if ours else _colour(name), ms=6 if ours else 4)
     axes.annotate(name, (x, y), xytext=(6, 2), textcoords="offset points", fontsize=8)
+
+
+def _mark(axes: Any, x: float, y: float, text: str) -> None:
+    axes.annotate(text, (x, y), xytext=(5, -9), textcoords="offset points", color=BLUE, fontsize=7)
 
 
 @dataclass(slots=True)

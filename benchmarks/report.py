@@ -114,6 +114,7 @@ def _money(scores: Scores) -> list[str]:
     lines = [
         "Cost is the bill minus value times energy in the car plus switching. Mean difference in ct a day with its",
         f"95 % interval, and days won/tied/lost (a tie is within {tables.TIE_CT:g} ct). Below zero is better.",
+        "For peers in the box (†) commands are not counted here.",
     ]
     for kind in scores.kinds:
         lines += ["", f"Days of {kind}:", "", *tables.money_table(scores, kind)]
@@ -201,6 +202,8 @@ def _method() -> list[str]:
         "  230 V and is connected from midnight to midnight (UTC). Meter and box never fail here.",
         f"* **Controllers** of this project run through the whole pipeline with its default limits every {backtest.TICK_S} s;",
         "  the baselines run without budgets of commands and phase changes, as their peers do. No `solar_share`: imports count at their real price.",
+        "  Peers marked † sit in the box or on its wire: their commands would not go through a cloud. They are counted",
+        "  like everybody's, but for the column “commands free” and the table of money.",
         "  `off`, `fast` and `fixed` mark the ends of the scale. Samples of 2 s and 60 s are joined by lines (sun) and",
         "  steps (load).",
         "* **Regret** is the cost above perfect foresight: dynamic programming over 10-s means, all set-points, the same",

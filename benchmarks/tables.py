@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from benchmarks import frontier, goals, sky
-from benchmarks.baselines import BASELINES
-from benchmarks.entries import MAIN_VALUE_CT, OURS, VALUES_CT
+from benchmarks import frontier, goals, intervals, sky
+from benchmarks.baselines import BASELINES, IN_THE_BOX
+from benchmarks.entries import MAIN_VALUE_CT, OURS, PRICES, VALUES_CT
 from benchmarks.goals import NAMES
 from benchmarks.intervals import Estimate
 from benchmarks.scores import Case, Scores, Summary
+from controller.plugins import strategy_names
 from controller.traces import Day
 
 TIE_CT = 0.1
@@ -15,7 +16,10 @@ TIE_CT = 0.1
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Return a Markdown table, the first column to the left and the others to the right."""
+    """Return a Markdown table, the first column to the left. Raises ValueError for a crooked row."""
+    rows = list(rows)
+    if any(len(row) != len(heads) for row in rows):
+        raise ValueError(f"a row has not the {len(heads)} columns {', '.join(heads)}")
     lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
     return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
 
@@ -23,6 +27,13 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 def days_text(count: int, kind: str) -> str:
     """Return "9 days of 1 s", or one day of it."""
     return f"{count} day{'s' if count != 1 else ''} of {kind}"
+
+
+def _named(label: str) -> str:
+    """Return a controller's name as the tables show it; in italics what is none."""
+    if label in (*BASELINES, *strategy_names()):
+        return f"`{label}`{' †' if label in IN_THE_BOX else ''}"
+    return f"*{label}*"
 
 
 def _regret(found: Summary) -> str:
@@ -53,7 +64,7 @@ def regret_table(
     other = scores.better_evcc(kind, MAIN_VALUE_CT, scale)
     rows = []
     for label in [*scores.labels("main", kind, scale), *scores.labels("floor", kind, scale)]:
-        cells = [f"`{label}`" if label in scores.labels("main", kind, scale) else f"*{label}*"]
+        cells = [_named(label)]
         for value_ct in values_ct:
             case = Case(label, kind, value_ct, scale)
             found = scores.summary(case) if scores.complete(case) else None
@@ -74,13 +85,14 @@ def energy_table(scores: Scores, kind: str, scale: float = 1.0) -> list[str]:
             energy = (found.ev_kwh, found.ev_sun_kwh, found.ev_grid_kwh)
             rows.append(
                 [
-                    f"`{label}`",
+                    _named(label),
                     *(f"{kwh:.2f}" for kwh in energy),
                     f"{found.writes:.0f}",
                     f"{found.most_writes}",
                     f"{found.starts:.1f}",
                     f"{found.phase_changes:.1f}",
                     f"{found.cost_ct:.1f}",
+                    f"{found.cost_ct - PRICES.write_ct * found.writes:.1f}",
                 ]
             )
     heads = [
@@ -92,23 +104,28 @@ def energy_table(scores: Scores, kind: str, scale: float = 1.0) -> list[str]:
         "starts",
         "phase changes",
         "cost ct",
+        "commands free",
     ]
     return table([f"a day, at {MAIN_VALUE_CT:g} ct", *heads], rows)
 
 
 def money_table(scores: Scores, kind: str) -> list[str]:
-    """Return the pair difference in cost to every baseline, with wins, ties and losses."""
+    """Return the pair difference in cost to every baseline, with wins, ties and losses.
+
+    Commands of a peer that sits in the box are not counted against it here.
+    """
     rows = []
     for name in BASELINES:
-        cells = [f"`{name}`"]
+        cells = [_named(name)]
         for value_ct in VALUES_CT:
             pair = Case(OURS, kind, value_ct), Case(name, kind, value_ct)
-            apart = scores.difference(*pair)
             ours, theirs = scores.pairs(*pair)
-            gaps = [a - b for a, b in zip(ours, theirs, strict=True)]
+            free_ct = PRICES.write_ct if name in IN_THE_BOX else 0.0
+            _, writes = scores.pairs(*pair, "writes")
+            gaps = [a - (b - free_ct * n) for a, b, n in zip(ours, theirs, writes, strict=True)]
             wins, losses = sum(gap < -TIE_CT for gap in gaps), sum(gap > TIE_CT for gap in gaps)
             record = f"{wins}/{len(gaps) - wins - losses}/{losses}"
-            cells.append(f"{apart.text()}, {record}" if apart else "–")
+            cells.append(f"{intervals.mean(gaps).text()}, {record}" if gaps else "–")
         rows.append(cells)
     heads = [f"at {value_ct:g} ct" for value_ct in VALUES_CT]
     return table([f"cost of `{OURS}` minus", *heads], rows)
@@ -155,7 +172,7 @@ def writes_table(scores: Scores, kind: str) -> list[str]:
     for label in [*labels, OURS, *BASELINES]:
         found = scores.summary(Case(label, kind), asked)
         if found:
-            name = f"`{OURS}`, at most {label} a day" if label in labels else f"`{label}`"
+            name = f"`{OURS}`, at most {label} a day" if label in labels else _named(label)
             rows.append(
                 [name, _regret(found), f"{found.writes:.0f}", f"{found.most_writes}", f"{found.ev_kwh:.1f}"]
             )
@@ -189,7 +206,7 @@ def frontier_tables(scores: Scores, kind: str) -> list[str]:
     rows = []
     for against in frontier.against_baselines(scores, kind):
         peer, ours = against.baseline, against.ours
-        cells = [f"`{peer.label}`", f"{peer.ev_grid_kwh:.2f}", f"{peer.ev_kwh:.2f}"]
+        cells = [_named(peer.label), f"{peer.ev_grid_kwh:.2f}", f"{peer.ev_kwh:.2f}"]
         if ours is None:
             cells += ["outside", "–"]
         else:
