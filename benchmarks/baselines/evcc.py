@@ -4,8 +4,8 @@ Modelled: one control cycle per interval on single samples; target current from 
 disagreeing sample resets; start and stop delays; automatic phases with their timers and 60 s of silence after
 a switch; whole amperes rounded down; writes only on change; a phase command before the first decision; the
 measured current that is taken over where it exceeds the offer by more than 1 A; a phase command at once while
-no car draws. A box whose car drew once says "charging" until it is switched off, through phase changes too:
-so did the reference of `benchmarks.validate_evcc`, with which this model agrees day by day.
+the box is off. The box says "charging" from when it is enabled, also before the car draws and through phase
+changes: so did the reference of `benchmarks.validate_evcc`, with which this model agrees day by day.
 Not modelled: house battery, circuits, other modes, vehicles, wake-up (no sleeping car here).
 
 Defaults: thresholds 0 W, start delay 60 s, stop delay 180 s, residual power 0 W, 230 V, interval 30 s.
@@ -35,7 +35,6 @@ class Evcc:
         self.switched_s: float | None = None
         self.power_since_s: float | None = None
         self.phase_since_s: float | None = None
-        self.status_c = False
         self.first = True
 
     def decide(self, view: View) -> Sequence[Order]:
@@ -58,13 +57,10 @@ class Evcc:
 
     def _observe(self, view: View) -> None:
         """Take over what box and car show."""
-        was_c, self.status_c = self.status_c, view.enabled and (view.charging or self.status_c)
-        if was_c and not self.status_c:
-            self.power_since_s = None
         most_a = max(view.car_current_a)
-        if view.enabled and self.status_c and most_a > self.offered_a + ADOPT_ABOVE_A:
+        if view.enabled and most_a > self.offered_a + ADOPT_ABOVE_A:
             self.offered_a = most_a
-        if self.status_c and not self._silent(view):
+        if view.enabled and not self._silent(view):
             drawn = sum(current_a > PHASE_COUNTS_ABOVE_A for current_a in view.car_current_a)
             self.measured_phases = drawn
             if drawn > self.phases > 0:
@@ -86,7 +82,7 @@ class Evcc:
         site_w, low_a = view.grid_import_w, float(view.min_a)
         switched_to = 0 if self._silent(view) else self._scale_phases(view, orders)
         phases, drawn_a = self._active_phases(), 0.0
-        if self.status_c:
+        if view.enabled:
             drawn_a = min(max(view.car_current_a) + CURRENT_RESERVE_A, self.offered_a)
         if switched_to == 3:
             drawn_a /= self._most_phases()
@@ -134,10 +130,10 @@ class Evcc:
         return 0
 
     def _phase_timer(self, view: View, delay_s: float) -> bool:
-        """Start or keep the phase timer; return whether it ran out or nobody draws."""
+        """Start or keep the phase timer; return whether it ran out or the box is off."""
         if self.phase_since_s is None:
             self.phase_since_s = view.now_s
-        return not self.status_c or view.now_s - self.phase_since_s >= delay_s
+        return not view.enabled or view.now_s - self.phase_since_s >= delay_s
 
     def _switch(self, view: View, phases: int, orders: list[Order]) -> int:
         orders.append(Order(phases=phases))

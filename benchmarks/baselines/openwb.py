@@ -3,8 +3,9 @@
 Modelled: a cycle of 10 s on single samples; the control range of 0 to 230 W import with its centre of 115 W;
 current at most 5 A from the measured one per cycle and never below the least while on; the correction by what
 the car leaves unused; start at 1500 W for 30 s; on three phases at once if that fits; stop at up to 7 A with
-any import for 60 s (also inside the control range); phase changes after 30 s up and 60 s down, or the rest of 7 min since the last.
-Not modelled: battery, load management, several charge points and their reserved power.
+any import for 60 s, also inside the control range, which does not count for a stop; phase changes after 30 s
+up and 60 s down, or the rest of 7 min since the last. On a steady surplus just below 7 A this stops and
+starts again and again. Not modelled: battery, load management, several charge points.
 
 Chosen where the description is silent: amperes are cut to whole ones for a box that takes no less (the centre
 of the range then weighs out the rounding); start at the least current; the 40 s it tolerates a car that does
