@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks import frontier, sky, split
 from benchmarks.baselines import BASELINES
 from benchmarks.contest import Baseline, Order, View, run_baseline
-from benchmarks.entries import MAIN_VALUE_CT, OURS, PRICES
+from benchmarks.entries import EVCC, MAIN_VALUE_CT, OURS, PRICES
 from benchmarks.runner import lived
 from benchmarks.scores import Case, Scores, Summary
 from benchmarks.tables import days_text
@@ -58,10 +58,11 @@ def regret_against_commands(scores: Scores, path: Path) -> None:
             if found:
                 _point(axes, found.writes, found.regret_ct, name)
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlim(left=0)
+        axes.set_xscale("log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("commands a day")
         axes.set_ylabel("regret in ct a day")
         axes.set_title(f"{days_text(len(asked), kind)}, at {MAIN_VALUE_CT:g} ct/kWh", loc="left", fontsize=10)
@@ -96,7 +97,8 @@ def _count(points: Sequence[Summary]) -> int:
 def _point(axes: Any, x: float, y: float, name: str) -> None:
     ours = name == OURS
     axes.plot([x], [y], "s" if ours else "D", color=BLUE if ours else _colour(name), ms=6 if ours else 4)
-    axes.annotate(name, (x, y), xytext=(6, 2), textcoords="offset points", fontsize=8)
+    below = name == EVCC[1]  # both intervals of evcc are near each other
+    axes.annotate(name, (x, y), xytext=(6, -10 if below else 3), textcoords="offset points", fontsize=8)
 
 
 def _mark(axes: Any, x: float, y: float, text: str) -> None:

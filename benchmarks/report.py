@@ -61,7 +61,7 @@ def _text(scores: Scores, days: Sequence[Day], which: str, folder: Path) -> list
 def _opening(scores: Scores, days: Sequence[Day], which: str) -> list[str]:
     kinds = ", ".join(tables.days_text(len(scores.days(Case(OURS, kind))), kind) for kind in scores.kinds)
     who = {
-        "held-out": "none of which was used to choose a number of the engine",
+        "held-out": "set apart: numbers of the engine may only be chosen on others (`split.py`)",
         "tuning": "which are the days the engine's numbers were chosen on: no proof of anything",
         "all": "the days the engine's numbers were chosen on among them",
     }[which]
