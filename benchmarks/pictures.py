@@ -60,7 +60,7 @@ def regret_against_commands(scores: Scores, path: Path) -> None:
         axes.set_yscale("log")
         axes.set_xscale("log")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("commands a day")
