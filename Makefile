@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test test-slow test-all check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all bench check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -16,6 +16,9 @@ test-slow: $(STAMP)  ## what the default run leaves out: real timings, long live
 	AMPILOT_EXAMPLES=60 $(BIN)/python -m pytest -q -m slow -n auto
 
 test-all: test test-slow
+
+bench: $(STAMP)  ## everybody on the recorded days: benchmarks/report.md with plots
+	$(BIN)/python -m benchmarks --report benchmarks
 
 check: lint types imports
 
@@ -39,7 +42,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
-	uv pip compile pyproject.toml --extra plot --extra test --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra plot --extra bench --extra test --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
 	  -o requirements-dev.lock
 	echo 'hatchling>=1.27' | uv pip compile - -c requirements-dev.lock --universal --python-version 3.11 \

@@ -1,0 +1,157 @@
+"""Numbers of the report against sums by hand, and the whole command on two days."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import goals, intervals, tables
+from benchmarks.entries import Row
+from benchmarks.frontier import interpolated
+from benchmarks.scores import Case, Scores, Summary
+from benchmarks.sky import describe
+from controller.backtest import DayResult
+from controller.traces import Day
+
+ROOT = Path(__file__).parents[2]
+
+
+def result(label: str, date: str, value_ct: float, regret_ct: float, writes: int = 100) -> DayResult:
+    """Return a day's score with these numbers; 40 kWh for the car, 2 of them from the grid."""
+    return DayResult(
+        *("t.csv", date, label, value_ct, 40.0, 10.0, 2.0, 5.0, 55.0, 8.0, writes, 3, 4),
+        bill_ct=-80.0,
+        cost_ct=regret_ct - 900.0,
+        oracle_cost_ct=-900.0,
+    )
+
+
+def rows(label: str, regrets: list[float], writes: int = 100, value_ct: float = 20.0) -> list[Row]:
+    """Return a controller's scores on consecutive days."""
+    return [
+        Row("main", label, "1 s", 1.0, result(label, f"2026-06-{day:02d}", value_ct, regret_ct, writes))
+        for day, regret_ct in enumerate(regrets, start=1)
+    ]
+
+
+def test_means_and_pairs_are_sums_by_hand() -> None:
+    """Means over days, the better interval of evcc, and the difference day by day."""
+    scores = Scores(
+        rows("surplus", [10, 20, 30], 50)
+        + rows("evcc_30s", [40, 50, 60])
+        + rows("evcc_10s", [40, 50, 57], 200)
+    )
+    summary = scores.summary(Case("surplus", "1 s"))
+    assert summary is not None
+    assert (summary.regret_ct, summary.ev_sun_kwh, summary.most_writes) == (20.0, 38.0, 50)
+    assert summary.regret_low_ct >= 10
+    assert summary.regret_high_ct <= 30
+    assert scores.better_evcc("1 s", 20.0) == "evcc_10s"
+    apart = scores.difference(Case("surplus", "1 s"), Case("evcc_10s", "1 s"))
+    assert apart is not None
+    assert apart.value == pytest.approx(-29)
+    assert -30 <= apart.low <= apart.high <= -27
+
+
+def test_goals_say_by_how_much_they_are_missed() -> None:
+    """20 of 50 ct is 0.40: reached at 0.45; 100 of 200 commands is 0.50: missed by 0.10."""
+    parts = []
+    for value_ct in (12.0, 16.0, 20.0, 26.0):
+        parts += rows("surplus", [20, 20], 100, value_ct)
+        parts += rows("evcc_30s", [60, 60], 300, value_ct) + rows("evcc_10s", [50, 50], 200, value_ct)
+    found = {goal.what: goal for goal in goals.goals(Scores(parts), "1 s")}
+    assert found["regret at 20 ct/kWh"].verdict == "reached"
+    assert found["regret at 26 ct/kWh"].verdict == "**missed by 0.15**"
+    assert found["commands at 20 ct/kWh"].verdict == "**missed by 0.10**"
+
+
+def test_intervals_cover_the_mean_of_a_known_law() -> None:
+    """Of means over 40 dice, about 95 of 100 intervals hold 3.5; equal days have no width."""
+    import random
+
+    dice, held = random.Random(11), 0
+    for _ in range(100):
+        found = intervals.mean([dice.randint(1, 6) for _ in range(40)])
+        held += found.low <= 3.5 <= found.high
+    assert 88 <= held <= 99
+    same = intervals.mean([7.0] * 5)
+    assert (same.low, same.value, same.high) == (7.0, 7.0, 7.0)
+
+
+def test_the_frontier_is_read_between_its_points() -> None:
+    """Half way in grid energy is half way in everything; beyond the ends nothing is said."""
+
+    def point(grid_kwh: float, car_kwh: float, writes: float) -> Summary:
+        return Summary(
+            "share", "x", "1 s", 1.0, 20.0, 1, 0, 0, 0, 0, car_kwh, grid_kwh, 0, writes, 0, 2.0, 1.0
+        )
+
+    points = [point(0.5, 38.0, 200.0), point(1.5, 42.0, 160.0)]
+    found = interpolated(points, 1.0)
+    assert found == {"ev_kwh": 40.0, "writes": 180.0, "starts": 2.0, "phase_changes": 1.0}
+    assert interpolated(points, 1.6) is None
+
+
+def test_a_day_is_described_by_its_ramps() -> None:
+    """Sun that jumps 3 kW every 5 min for 4 h: 48 ramps, half of the time enough for one phase."""
+    pv_w = [3000.0 if second // 300 % 2 else 0.0 for second in range(4 * 3600)]
+    seen = describe(Day("x", "2026-06-21", 1, pv_w, [500.0] * len(pv_w)))
+    assert (seen.ramps, seen.word, seen.load_steps) == (47, "broken", 0)
+    assert (seen.hours_one_phase, seen.hours_three_phases) == (2.0, 0.0)
+    assert (seen.pv_kwh, seen.load_kwh) == (pytest.approx(6.0), pytest.approx(2.0))
+
+
+def test_a_crooked_table_is_an_error() -> None:
+    """A row with another number of cells than heads never becomes a page."""
+    with pytest.raises(ValueError, match="columns"):
+        tables.table(["a", "b"], [["1"]])
+
+
+def test_the_command_measures_a_folder_from_end_to_end(tmp_path: Path) -> None:
+    """A folder of 60-s traces, two processes: report, numbers and pictures."""
+    traces = tmp_path / "traces"
+    traces.mkdir()
+    lines = ["time,pv_w,load_w"]
+    for minute in range(1440):
+        sun_w = 4600 if 600 <= minute < 840 and minute // 20 % 3 else 0
+        lines.append(f"2026-06-21T{minute // 60:02d}:{minute % 60:02d}:00Z,{sun_w},300")
+    (traces / "one.csv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    (traces / "turin_20190306_tuned.csv").write_text("\n".join(lines))
+    out = tmp_path / "report"
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--days", str(traces), "--report", str(out)]
+    done = subprocess.run(
+        [*command, "--processes", "2", "--no-cached"], cwd=ROOT, capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+    page = (out / "report.md").read_text()
+    assert "evcc_30s" in page
+    assert "simulated" in page
+    assert (out / "plots" / "broken_day.png").read_bytes().startswith(b"\x89PNG")
+    body = json.loads((out / "report.json").read_text())
+    assert [day["trace"] for day in body["days"]] == ["one.csv.gz"]  # the tuning trace is left out
+    off = [case for case in body["summaries"] if case["label"] == "off"]
+    assert {case["value_ct"] for case in off} == {12.0, 16.0, 20.0, 26.0}
+    for case in off:  # off never charges: its cost is the bill of the house, whatever the value
+        assert (case["ev_kwh"], case["writes"]) == (0, 0)
+        assert case["cost_ct"] == pytest.approx(off[0]["cost_ct"])
+        assert case["regret_ct"] >= 0
+    fast = next(case for case in body["summaries"] if case["label"] == "fast" and case["value_ct"] == 20)
+    assert fast["ev_kwh"] == pytest.approx(24 * 11.04, rel=0.01)
+
+
+def test_an_unknown_part_is_explained(tmp_path: Path) -> None:
+    """`--which` names what it accepts; a folder without days says so. No traceback."""
+    command = [sys.executable, "-m", "benchmarks"]
+    wrong = subprocess.run(
+        [*command, "--which", "some"], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    empty = subprocess.run(
+        [*command, "--days", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (wrong.returncode, empty.returncode) == (2, 2)
+    assert "held-out, tuning, all" in wrong.stderr
+    assert "Remedy" in empty.stderr
+    assert "Traceback" not in wrong.stderr + empty.stderr
