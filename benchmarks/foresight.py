@@ -52,6 +52,7 @@ def least_costs_ct(surplus_w: Array, value_ct: Array, prices: Prices, step_s: fl
     rows, steps = surplus_w.shape
     cost = np.full((rows, len(POWERS_W)), np.inf)
     cost[:, 0], cost[:, 1] = 0.0, phase + write
+    cost[:, ONE], cost[:, THREE] = start + write, start + phase + write
     for begin in range(0, steps, _BLOCK):
         block = running_ct(surplus_w[:, begin : begin + _BLOCK].T, value_ct, prices, step_s)
         for step in block:

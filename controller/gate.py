@@ -15,7 +15,7 @@ needs 600 s since the last one. Lowering needs none of that.
 """
 
 from dataclasses import dataclass, replace
-from math import exp
+from math import exp, log
 
 from controller.limits import Limits
 from controller.model import (
@@ -46,6 +46,16 @@ UNANSWERED_OFF_FACTOR = 6
 """How much longer such a car is left in peace after a stop: a full car shall not cost writes all day."""
 
 DAY_S = 86_400.0
+
+PACE_S = 14_400.0
+EVEN_SHARE = 1 / 6
+"""Writes spread evenly over twelve hours weigh a sixth of the day's allowance in a falling weight of four."""
+
+SCARCE_EXPONENT = 1.75
+"""How fast the price rises as fewer writes are allowed in a day (measured: docs/decisions.md)."""
+
+PLENTY_A_DAY = 200
+"""With so many writes a day the plain price paces them well (docs/decisions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +124,7 @@ def budget_left(state: GateState, now_s: float, limits: Limits, *, stopping: boo
     """Return how many writes for comfort are left, by window and by day; the day's last are for stops."""
     window = sum(1 for at in state.comfort_writes_s if now_s - at < limits.window_s)
     day = sum(1 for at in state.comfort_writes_s if now_s - at < DAY_S)
-    kept = 0 if stopping else min(limits.kept_for_stops, limits.writes_per_day // 2)
+    kept = 0 if stopping else _kept(limits)
     return max(min(limits.comfort_writes_per_window - window, limits.writes_per_day - kept - day), 0)
 
 
@@ -122,18 +132,29 @@ def write_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limit
     """Return the price of a write: it rises exponentially as the window and the day fill up.
 
     A write weighs less the longer ago it was, so the price falls again before the window lets go of it. The
-    last writes of a day are dearer still, without bound: a wild morning must leave some for the afternoon.
+    last writes of a day are dearer without bound: a wild morning must leave some for the afternoon. Where
+    fewer are allowed in a day, each is dearer from the first.
     """
     load = sum(
         [1 - (now_s - at) / limits.window_s for at in state.comfort_writes_s if now_s - at < limits.window_s]
     )
     window = load / max(limits.comfort_writes_per_window, 1)
-    day = len(state.comfort_writes_s) / max(limits.writes_per_day, 1)
     steepness = limits.write_price_slope * max(window - limits.write_price_from, 0.0)
-    steepness += limits.day_price_slope * max(day - limits.day_price_from, 0.0)
-    left = max(1 - day, 1 / max(limits.writes_per_day, 1))
-    scarcity = max((1 - limits.day_scarce_from) / left, 1.0) ** 2
-    return base_ct * exp(steepness) * scarcity
+    # Spent faster than twelve hours of sun would allow: dearer now, so that the afternoon is paid for.
+    even = sum([1 - (now_s - at) / PACE_S for at in state.comfort_writes_s if now_s - at < PACE_S])
+    pace = even / max(limits.writes_per_day * EVEN_SHARE, 1.0)
+    steepness += limits.day_price_slope * max(pace - limits.day_price_from, 0.0)
+    usable = max(limits.writes_per_day - _kept(limits), 1)
+    free = max(usable - len(state.comfort_writes_s), 0.5)
+    scarcity = max((1 - limits.day_scarce_from) * usable / free, 1.0)
+    tightness = max(PLENTY_A_DAY / max(limits.writes_per_day, 1), 1.0)
+    steepness += SCARCE_EXPONENT * log(tightness) + 2 * log(scarcity)
+    return base_ct * exp(steepness)
+
+
+def _kept(limits: Limits) -> int:
+    """Return how many of a day's writes are for stops alone."""
+    return min(limits.kept_for_stops, max(limits.writes_per_day // 10, 1))
 
 
 def phase_price_ct(state: GateState, base_ct: float, limits: Limits) -> float:

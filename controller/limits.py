@@ -50,13 +50,13 @@ class Limits:
     """Of the day's writes, only a stop for comfort may use the last ones: no car is left on grid power
     because the sun took all the commands."""
 
-    write_price_slope: float = 6.0
-    write_price_from: float = 0.3
-    day_price_slope: float = 4.0
+    write_price_slope: float = 7.5
+    write_price_from: float = 0.0
+    day_price_slope: float = 2.0
     day_price_from: float = 0.5
-    day_scarce_from: float = 0.6
+    day_scarce_from: float = 0.9
     phase_price_slope: float = 1.0
-    """How prices rise as budgets empty; measured on every other of the recorded 1-s days."""
+    """How prices rise as budgets empty; found on half of the public days (docs/decisions.md)."""
 
     @property
     def comfort_writes_per_window(self) -> int:

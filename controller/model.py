@@ -329,7 +329,8 @@ class SiteSnapshot:
     """Everything one decision may use, frozen. "No data" is a value in here, never an early return.
 
     `base_import_w` is the grid import that would flow without the car (negative: surplus), meaned over
-    the time since the last decision; None when it cannot be known. `in_force` is what the charger offers
+    the time since the last decision; None when it cannot be known. `latest_base_import_w` is the mean of its
+    last seconds, fresher and noisier. `in_force` is what the charger offers
     now as far as we know; `phases_set` the phase setting it keeps while off.
     """
 
@@ -341,6 +342,7 @@ class SiteSnapshot:
     charger_age_s: float = 0.0
     grid_import_w: float | None = None
     base_import_w: float | None = None
+    latest_base_import_w: float | None = None
     pv_yield_w: float | None = None
     battery_charge_w: float | None = None
     battery_soc_pct: float | None = None

@@ -9,6 +9,7 @@ ours may still be moving the car, readings after the last report are not used at
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from controller.limits import Limits
 from controller.model import (
@@ -26,6 +27,9 @@ from controller.units import NOMINAL_VOLTAGE_V
 
 SETTLE_S = 15.0
 """How long a write may still be moving the car: delivery, 5 s of IEC 61851-1, slow cars (chosen)."""
+
+LATEST_S = 3.0
+"""How much of an interval's end counts as its last seconds (chosen; half of what a car needs to follow)."""
 
 PLAUSIBLE_VOLTAGE_V = (180.0, 270.0)
 """Outside of it the nominal voltage is the better guess for power per ampere."""
@@ -65,6 +69,7 @@ def build(seen: Observations, limits: Limits, last_write_s: float | None) -> Sit
     battery = seen.battery
     if battery and seen.now_s - battery.taken_s > limits.meter_stale_s:
         battery = None
+    base_import_w, latest_base_import_w = _base_import_w(seen, battery, last_write_s, limits)
     return SiteSnapshot(
         now_s=seen.now_s,
         interval_s=max(seen.now_s - seen.since_s, 0.0),
@@ -73,7 +78,8 @@ def build(seen: Observations, limits: Limits, last_write_s: float | None) -> Sit
         grid_age_s=grid_age_s,
         charger_age_s=charger_age_s,
         grid_import_w=latest.grid_import_w if latest else None,
-        base_import_w=_base_import_w(seen, battery, last_write_s, limits),
+        base_import_w=base_import_w,
+        latest_base_import_w=latest_base_import_w,
         pv_yield_w=pv.pv_yield_w if pv else None,
         battery_charge_w=battery.battery_charge_w if battery else None,
         battery_soc_pct=battery.soc_pct if battery else None,
@@ -138,37 +144,54 @@ def _charger_quality(
 
 def _base_import_w(
     seen: Observations, battery: BatteryReading | None, last_write_s: float | None, limits: Limits
-) -> float | None:
-    """Return the mean grid import without the car since the last decision, in W.
+) -> tuple[float | None, float | None]:
+    """Return the grid import without the car, mean since the last decision and mean of its last seconds, W.
 
     A house battery that discharges would otherwise look like sun: what it gives counts as import.
     """
+    nothing = (None, None)
     if not seen.grid or not seen.charger:
-        return None
+        return nothing
     if seen.now_s - seen.grid[-1].taken_s > limits.meter_fresh_s:
-        return None
+        return nothing
     if seen.now_s - seen.charger[-1].data_s > limits.charger_stale_s:
-        return None
+        return nothing
     last = seen.charger[-1]
     moving = last_write_s is not None and last.data_s < last_write_s + SETTLE_S
     until_s = last.data_s + 1.0 if moving else seen.now_s
     times = [status.data_s for status in seen.charger]
     powers = [car_power_w(status) for status in seen.charger]
-    window = [reading for reading in seen.grid if seen.since_s < reading.taken_s <= until_s]
+    said = _said_anew(seen.grid)
+    window = [reading for reading in said if seen.since_s < reading.taken_s <= until_s]
     if not window:  # nothing new that can be paired: the newest reading that can
-        window = [reading for reading in seen.grid if reading.taken_s <= until_s][-1:]
-    total_w, count = 0.0, 0
+        window = [reading for reading in said if reading.taken_s <= until_s][-1:]
+    bases_w, latest_w = [], []
     for reading in window:
         car_w = _interpolated(times, powers, reading.taken_s)
         if car_w is not None:
-            total_w += reading.grid_import_w - car_w
-            count += 1
-    if not count:
-        return None
-    base_w = total_w / count
-    if battery and battery.battery_charge_w < 0:
-        base_w -= battery.battery_charge_w
-    return base_w
+            bases_w.append(reading.grid_import_w - car_w)
+            if reading.taken_s > window[-1].taken_s - LATEST_S:
+                latest_w.append(bases_w[-1])
+    if not bases_w or not latest_w:
+        return nothing
+    given_w = max(-battery.battery_charge_w, 0.0) if battery else 0.0
+    return sum(bases_w) / len(bases_w) + given_w, sum(latest_w) / len(latest_w) + given_w
+
+
+def _said_anew(readings: Sequence[GridReading]) -> Sequence[GridReading]:
+    """Return the readings without those that only repeat the one before.
+
+    A meter that stands still speaks of the moment it last moved. Paired with what the car draws now, its old
+    import would look like a sun that grows with the car.
+    """
+    if not readings[-1].fingerprint:
+        return readings
+    return [
+        reading
+        for before, reading in pairwise((None, *readings))
+        if reading
+        and (before is None or not reading.fingerprint or reading.fingerprint != before.fingerprint)
+    ]
 
 
 def _interpolated(times: list[float], values: list[float | None], at_s: float) -> float | None:

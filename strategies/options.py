@@ -4,7 +4,7 @@ import math
 
 from controller.errors import StrategyError
 from controller.model import Prices
-from strategies.work_function import Economics
+from strategies.economics import Economics
 
 
 def check_number(strategy: str, key: str, value: object, low: float, high: float) -> None:

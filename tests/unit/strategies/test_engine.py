@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.model import Admissible, Charge, Command, Off, Prices, Quality, SiteSnapshot
+from strategies import set_points as sp
 from strategies import work_function as wf
+from strategies.economics import Economics, Metric
 from strategies.options import felt_economics
 from strategies.surplus import Surplus
 
-PRICES = st.builds(wf.Metric, st.floats(0.001, 1.0), st.floats(0.0, 5.0), st.floats(0.0, 5.0))
+PRICES = st.builds(Metric, st.floats(0.001, 1.0), st.floats(0.0, 5.0), st.floats(0.0, 5.0))
 COMMANDS: list[Command] = [Off(), *[Charge(a, p) for a in (6, 10, 16) for p in (1, 3)]]
 
 
@@ -32,11 +34,11 @@ def snap(surplus_w: float | None, command: Command, phases: int = 3, **more: obj
 
 
 @given(PRICES)
-def test_switching_prices_are_a_metric(metric: wf.Metric) -> None:
+def test_switching_prices_are_a_metric(metric: Metric) -> None:
     """Symmetric, zero only to itself, and no detour is cheaper."""
-    points = wf.set_points(6, 16)
+    points = sp.set_points(6, 16)
 
-    def d(a: wf.SetPoint, b: wf.SetPoint) -> float:
+    def d(a: sp.SetPoint, b: sp.SetPoint) -> float:
         return 0.0 if a == b else metric.between_groups(a.group, b.group)
 
     some = [points[i] for i in (0, 1, 2, 7, 12, 13, 18, 23)]
@@ -48,9 +50,9 @@ def test_switching_prices_are_a_metric(metric: wf.Metric) -> None:
                 assert d(a, c) <= d(a, b) + d(b, c) + 1e-12
 
 
-def static_best(surplus_w: float, economics: wf.Economics) -> float:
+def static_best(surplus_w: float, economics: Economics) -> float:
     """Return the least running cost of any set-point, by direct evaluation."""
-    points = wf.set_points(6, 16)
+    points = sp.set_points(6, 16)
     return min(economics.running_ct(p.phases * p.current_a * 230.0, surplus_w, 3600) for p in points)
 
 
@@ -65,7 +67,7 @@ def test_constant_conditions_end_in_the_static_optimum_and_silence(
     surplus_w: float, command: Command, value_ct: float, phases: int
 ) -> None:
     """From every start: the cheapest set-point but for a grain, few moves, then none."""
-    economics = wf.Economics(value_ct, 32.0, 8.0)
+    economics = Economics(value_ct, 32.0, 8.0)
     past, moves = None, []
     for _ in range(3000):
         shot = snap(surplus_w, command, phases)
@@ -84,9 +86,9 @@ def test_constant_conditions_end_in_the_static_optimum_and_silence(
 @given(st.floats(-3000, 9000), st.floats(-50, 50))
 def test_what_all_set_points_share_changes_nothing(surplus_w: float, extra_ct: float) -> None:
     """A cost added to every set-point moves nothing: only differences count."""
-    economics = wf.Economics(20.0, 32.0, 8.0)
+    economics = Economics(20.0, 32.0, 8.0)
     shot = snap(surplus_w, Charge(8, 1))
-    past = wf.fresh_past(shot, wf.Metric.of(shot.prices))
+    past = wf.fresh_past(shot, Metric.of(shot.prices))
     shifted = dataclasses.replace(past, cost_ct=tuple(c + extra_ct for c in past.cost_ct))
     assert wf.decide(shot, past, economics)[0].target == wf.decide(shot, shifted, economics)[0].target
 
@@ -111,7 +113,7 @@ def test_the_choice_obeys_the_limits(
     past = None
     for surplus_w in surpluses:
         shot = snap(surplus_w, command, admissible=admissible)
-        wish, past = wf.decide(shot, past, wf.Economics(26.0, 32.0, 8.0))
+        wish, past = wf.decide(shot, past, Economics(26.0, 32.0, 8.0))
         if wish.target == command:
             continue
         if isinstance(command, Off):
@@ -126,7 +128,7 @@ def test_the_choice_obeys_the_limits(
 
 def test_unknown_base_load_holds_and_forgets_nothing() -> None:
     """A blind minute neither moves nor loses the past."""
-    economics = wf.Economics(20.0, 32.0, 8.0)
+    economics = Economics(20.0, 32.0, 8.0)
     _, past = wf.decide(snap(5000, Off()), None, economics)
     wish, after = wf.decide(snap(None, Charge(9, 1)), past, economics)
     assert wish.target == Charge(9, 1)
@@ -135,18 +137,21 @@ def test_unknown_base_load_holds_and_forgets_nothing() -> None:
 
 def test_unplug_forgets() -> None:
     """The next car starts without the regrets of the last."""
-    economics = wf.Economics(20.0, 32.0, 8.0)
+    economics = Economics(20.0, 32.0, 8.0)
     _, past = wf.decide(snap(5000, Off()), None, economics)
     wish, after = wf.decide(dataclasses.replace(snap(5000, Off()), car_connected=False), past, economics)
     assert (wish.target, after) == (Off(), None)
 
 
 def test_large_regret_moves_soon_and_small_late() -> None:
-    """Plenty of sun starts the car at least twice as fast as barely enough."""
-    economics = wf.Economics(20.0, 32.0, 8.0)
+    """After an hour without sun plenty of it starts the car at least twice as fast as barely enough."""
+    economics = Economics(20.0, 32.0, 8.0)
 
     def ticks(surplus_w: float) -> int:
         past = None
+        for _ in range(360):
+            wish, past = wf.decide(snap(-300, Off(), 1), past, economics)
+            assert wish.target == Off()
         for number in range(2000):
             wish, past = wf.decide(snap(surplus_w, Off(), 1), past, economics)
             if wish.target != Off():
