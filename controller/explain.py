@@ -61,9 +61,13 @@ def _money(facts: dict[str, Any]) -> list[str]:
     if "next" in facts and _numbers(facts, "regret_ct", "price_ct"):
         text = f"Next would be {facts['next']}: regret {max(facts['regret_ct'], 0):.2f} of "
         text += f"{facts['price_ct']:.2f} ct"
+        if "next_blend_ct_per_kwh" in facts:
+            text += f", {facts['next_blend_ct_per_kwh']:.1f} ct a kWh"
         if _numbers(facts, "time_left_s") and facts["time_left_s"] > 0:
             text += f", in about {facts['time_left_s']:.0f} s if this holds"
         lines.append(text + ".")
+    if "would_change" in facts:
+        lines.append(f"What would change it: {facts['would_change']}.")
     return lines
 
 

@@ -88,7 +88,7 @@ def decide(
     best, runner_up = here, -1
     limit, near = standing[here] - EPSILON_CT, float("inf")
     for index, cost in enumerate(priced):
-        if index == here or (never_off and points[index].current_a == 0):
+        if index == here or (points[index].current_a == 0 and (never_off or points[here].current_a == 0)):
             continue
         if may[index] and cost < limit:
             best, limit = index, cost

@@ -348,3 +348,34 @@ def test_what_was_read_is_passed_on_as_it_is() -> None:
 def test_an_old_reading_of_the_sun_is_none(age_s: float, sun_w: float | None) -> None:
     """After a minute the sun may be anything."""
     assert snap(pv=PvReading(NOW_S - age_s, 4000.0)).pv_yield_w == sun_w
+
+
+# -- a meter that repeats itself --------------------------------------------------------------------------
+
+
+def test_a_meter_that_stands_still_does_not_see_a_sun_that_grows_with_the_car() -> None:
+    """Frozen at 2000 W of import while the car goes from 2 to 6 kW: the load stays what it was."""
+    frozen = [GridReading(at_s, 2000.0, fingerprint=b"same") for at_s in range(985, 1000)]
+    boxes = (charger(985.0, 2000.0), charger(995.0, 4000.0), charger(999.0, 6000.0))
+    found = snap(grid=frozen, charger=boxes)
+    assert found.base_import_w == found.latest_base_import_w == 0.0
+
+
+def test_a_meter_that_updates_seldom_is_paired_with_the_car_of_that_moment() -> None:
+    """New every 5 s, read every second: only 990 and 995 speak, each with the car's power then."""
+    said = {990: 1000.0, 995: 3000.0}
+    readings = [
+        GridReading(float(at_s), said[at_s // 5 * 5], fingerprint=str(at_s // 5).encode())
+        for at_s in range(990, 1000)
+    ]
+    found = snap(grid=readings, charger=(charger(990.0, 0.0), charger(1000.0, 4000.0)))
+    # At 990 s the decision before was made; 995 s: 3000 - 2000 W.
+    assert found.base_import_w == pytest.approx(1000.0)
+
+
+def test_the_last_seconds_are_meaned_by_themselves() -> None:
+    """Of ten readings the last three tell the trend; the mean is of all."""
+    readings = [grid(float(at_s), 100.0 * (at_s - 990)) for at_s in range(991, 1001)]
+    found = snap(grid=readings, charger=(charger(998.0, 0.0, car=CarState.WAITING),))
+    assert found.base_import_w == pytest.approx(550.0)
+    assert found.latest_base_import_w == pytest.approx(900.0)
