@@ -15,8 +15,9 @@ needs 600 s since the last one. Lowering needs none of that.
 """
 
 from dataclasses import dataclass, replace
-from math import exp, log
+from math import exp
 
+from controller import budget
 from controller.limits import Limits
 from controller.model import (
     Action,
@@ -44,18 +45,6 @@ UNANSWERED_S = 120.0
 
 UNANSWERED_OFF_FACTOR = 6
 """How much longer such a car is left in peace after a stop: a full car shall not cost writes all day."""
-
-DAY_S = 86_400.0
-
-PACE_S = 14_400.0
-EVEN_SHARE = 1 / 6
-"""Writes spread evenly over twelve hours weigh a sixth of the day's allowance in a falling weight of four."""
-
-SCARCE_EXPONENT = 1.75
-"""How fast the price rises as fewer writes are allowed in a day (measured: docs/decisions.md)."""
-
-PLENTY_A_DAY = 200
-"""With so many writes a day the plain price paces them well (docs/decisions.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +89,7 @@ def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateStat
 
 def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> Admissible:
     """Return what would be let through now, for the strategy to mask its choice with."""
-    now_s = snap.now_s
+    now_s, writes_s = snap.now_s, state.comfort_writes_s
     under_way = switching(link, now_s, limits) is not Switching.STABLE
     hardware_a = snap.charger.hardware_limit_a if snap.charger else None
     max_a = limits.max_current_a if hardware_a is None else min(limits.max_current_a, hardware_a)
@@ -116,45 +105,10 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
         min_current_a=max(min(least_a, max_a), limits.min_current_a),
         max_current_a=max(max_a, limits.min_current_a),
         phase_options=options(snap.charger, link.phases_set, limits, snap.car),
-        only_stop=budget_left(state, now_s, limits) == 0 < budget_left(state, now_s, limits, stopping=True),
+        only_stop=budget.left(writes_s, now_s, limits)
+        == 0
+        < budget.left(writes_s, now_s, limits, stopping=True),
     )
-
-
-def budget_left(state: GateState, now_s: float, limits: Limits, *, stopping: bool = False) -> int:
-    """Return how many writes for comfort are left, by window and by day; the day's last are for stops."""
-    window = sum(1 for at in state.comfort_writes_s if now_s - at < limits.window_s)
-    day = sum(1 for at in state.comfort_writes_s if now_s - at < DAY_S)
-    kept = 0 if stopping else _kept(limits)
-    return max(min(limits.comfort_writes_per_window - window, limits.writes_per_day - kept - day), 0)
-
-
-def write_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limits) -> float:
-    """Return the price of a write: it rises exponentially as the window and the day fill up.
-
-    A write weighs less the longer ago it was, so the price falls again before the window lets go of it. The
-    last writes of a day are dearer without bound: a wild morning must leave some for the afternoon. Where
-    fewer are allowed in a day, each is dearer from the first.
-    """
-    load = sum(
-        [1 - (now_s - at) / limits.window_s for at in state.comfort_writes_s if now_s - at < limits.window_s]
-    )
-    window = load / max(limits.comfort_writes_per_window, 1)
-    steepness = limits.write_price_slope * max(window - limits.write_price_from, 0.0)
-    # Spent faster than twelve hours of sun would allow: dearer now, so that the afternoon is paid for.
-    even = sum([1 - (now_s - at) / PACE_S for at in state.comfort_writes_s if now_s - at < PACE_S])
-    pace = even / max(limits.writes_per_day * EVEN_SHARE, 1.0)
-    steepness += limits.day_price_slope * max(pace - limits.day_price_from, 0.0)
-    usable = max(limits.writes_per_day - _kept(limits), 1)
-    free = max(usable - len(state.comfort_writes_s), 0.5)
-    scarcity = max((1 - limits.day_scarce_from) * usable / free, 1.0)
-    tightness = max(PLENTY_A_DAY / max(limits.writes_per_day, 1), 1.0)
-    steepness += SCARCE_EXPONENT * log(tightness) + 2 * log(scarcity)
-    return base_ct * exp(steepness)
-
-
-def _kept(limits: Limits) -> int:
-    """Return how many of a day's writes are for stops alone."""
-    return min(limits.kept_for_stops, max(limits.writes_per_day // 10, 1))
 
 
 def phase_price_ct(state: GateState, base_ct: float, limits: Limits) -> float:
@@ -227,9 +181,10 @@ def _comfort(
     )
     if why_not is not None:
         return why_not
-    if budget_left(state, now_s, limits, stopping=isinstance(target, Off)) == 0:
+    if budget.left(state.comfort_writes_s, now_s, limits, stopping=isinstance(target, Off)) == 0:
         return Hold(
-            "the write budget is spent; what is kept in reserve is for safety", _budget_s(state, limits)
+            "the write budget is spent; what is kept in reserve is for safety",
+            budget.next_s(state.comfort_writes_s, limits),
         )
     reason = f"{wish.reason}, limited by {top.source}" if clipped else wish.reason
     return Send(target, settings_for(target, link), False, reason)
@@ -358,10 +313,10 @@ def settings_for(command: Command, link: Link) -> Settings:
 def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState:
     """Return the memory after a write left; `link` is the one before it."""
     if action.safety:
-        safety = (*[at for at in state.safety_writes_s if now_s - at < DAY_S], now_s)
+        safety = (*[at for at in state.safety_writes_s if now_s - at < budget.DAY_S], now_s)
         state = replace(state, safety_writes_s=safety)
     else:
-        comfort = (*[at for at in state.comfort_writes_s if now_s - at < DAY_S], now_s)
+        comfort = (*[at for at in state.comfort_writes_s if now_s - at < budget.DAY_S], now_s)
         state = replace(state, comfort_writes_s=comfort)
     if raises(link.in_force, action.command):
         state = replace(state, last_raise_s=now_s)
@@ -390,7 +345,7 @@ def _park(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> A
     unseen = link.last_write_s is not None and snap.charger.data_s <= link.last_write_s
     if due_s is None or snap.now_s < due_s or unseen:
         return Hold("no car is connected; waiting to see the charger parked", due_s)
-    if budget_left(state, snap.now_s, limits) == 0:
+    if budget.left(state.comfort_writes_s, snap.now_s, limits) == 0:
         return Hold("no car is connected; the write budget is spent")
     return Send(Off(), wanted, False, "no car: parked at the least current on one phase")
 
@@ -429,9 +384,3 @@ def _stop_in_s(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
     if state.on_since_s is None or not state.own_start or link.unasked:
         return 0.0
     return max(state.on_since_s + limits.min_on_s - snap.now_s, 0.0)
-
-
-def _budget_s(state: GateState, limits: Limits) -> float | None:
-    """Return when the window lets the next comfort write through."""
-    recent = state.comfort_writes_s[-limits.comfort_writes_per_window :]
-    return recent[0] + limits.window_s if recent else None

@@ -9,7 +9,7 @@ Pure: no clock, no socket, no log. The shell around it writes what the decision 
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from controller import car_learning, envelope, gate, reconcile
+from controller import budget, car_learning, envelope, gate, reconcile
 from controller.car_learning import Garage
 from controller.car_session import retry_due
 from controller.gate import GateState
@@ -92,7 +92,7 @@ def _complete(
     if cars.traits is not snap.car:
         snap = replace(snap, car=cars.traits)
     prices = snap.prices
-    write_ct = gate.write_price_ct(gate_state, snap.now_s, prices.write_ct, limits)
+    write_ct = budget.price_ct(gate_state.comfort_writes_s, snap.now_s, prices.write_ct, limits)
     return replace(
         snap,
         car_connected=link.connected,

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
+from controller import budget
 from controller.gate import (
     GateState,
     admissible,
     admit,
-    budget_left,
     follow,
     settings_for,
-    write_price_ct,
     wrote,
 )
 from controller.limits import Limits
@@ -50,8 +49,8 @@ def spread(count: int) -> GateState:
 def test_the_window_counts_to_the_letter() -> None:
     """Nine in 15 minutes, whenever they were; the tenth waits for the first to be 900 s old."""
     state = GateState(comfort_writes_s=tuple(1000.0 + 20 * number for number in range(9)))
-    assert budget_left(state, 1899.9, LIMITS) == 0
-    assert budget_left(state, 1900.0, LIMITS) == 1
+    assert budget.left(state.comfort_writes_s, 1899.9, LIMITS) == 0
+    assert budget.left(state.comfort_writes_s, 1900.0, LIMITS) == 1
 
 
 @pytest.mark.parametrize(
@@ -60,13 +59,15 @@ def test_the_window_counts_to_the_letter() -> None:
 def test_the_days_last_writes_are_for_stops(used: int, moves: int, stops: int) -> None:
     """Of 200 a day the last ten can only stop."""
     state = spread(used)
-    assert budget_left(state, NOON_S, LIMITS) == moves
-    assert budget_left(state, NOON_S, LIMITS, stopping=True) == stops
+    assert budget.left(state.comfort_writes_s, NOON_S, LIMITS) == moves
+    assert budget.left(state.comfort_writes_s, NOON_S, LIMITS, stopping=True) == stops
 
 
 def test_an_emptying_day_makes_writes_dear() -> None:
     """Cheap while half is left, then rising without a step, and out of reach for trifles at the end."""
-    prices = [write_price_ct(spread(used), NOON_S, 0.02, LIMITS) for used in range(0, 201, 5)]
+    prices = [
+        budget.price_ct(spread(used).comfort_writes_s, NOON_S, 0.02, LIMITS) for used in range(0, 201, 5)
+    ]
     assert prices[:20] == pytest.approx([0.02] * 20)
     assert all(later >= earlier for earlier, later in itertools.pairwise(prices))
     assert prices[190 // 5] > 1.0
