@@ -13,10 +13,11 @@ from controller.credentials import TokenSource
 from controller.ledger import Ledger
 from controller.load_settings import load_settings
 from controller.logging_setup import set_up
-from controller.loop import Devices, Loop
+from controller.loop import Loop
 from controller.meters import Role, open_meters
 from controller.plugins import load_strategy
 from controller.schedule import Schedule
+from controller.senses import Devices
 from controller.settings import MeterSettings, Settings
 from controller.verdict import NightlyVerdict
 from controller.watchdog import Notifier
@@ -112,10 +113,10 @@ def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemCloc
         )
 
     schedule = Schedule(clock, failed)
-    schedule.every(lambda: timing.meter_poll_s, loop.poll_meter, "meter")
-    schedule.every(charger_pace_s, loop.poll_charger, "charger")
+    schedule.every(lambda: timing.meter_poll_s, loop.senses.poll_meter, "meter")
+    schedule.every(charger_pace_s, loop.senses.poll_charger, "charger")
     if settings.pv is not None or settings.battery is not None:
-        schedule.every(lambda: OTHERS_POLL_S, loop.poll_others, "others")
+        schedule.every(lambda: OTHERS_POLL_S, loop.senses.poll_others, "others")
     schedule.every(lambda: timing.decide_s, loop.decide, "decide")
     schedule.daily(3, 17, settings.site.timezone, maintain, "maintain")
     return schedule

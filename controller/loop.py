@@ -1,14 +1,12 @@
-"""The shell around the core: polls, decides, writes, records. One tick is `decide`.
+"""The shell around the core: decides, writes, records. One tick is `decide`; `senses` reads what it sees.
 
-Three jobs run beside each other and share only what they read last: a slow cloud never delays the meter. A
-write is on disk as an intent before it leaves; its outcome only says what was answered, and a later read says
-whether it was applied.
+A write is on disk as an intent before it leaves; its outcome only says what was answered, and a later read
+says whether it was applied.
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,24 +14,16 @@ from controller import accounting, guard, pipeline, snapshot
 from controller.car import KnownCar, describe
 from controller.car_store import CarStore
 from controller.clock import Clock
-from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible
 from controller.gate import GateState
 from controller.ledger import Ledger, ReadingRow
 from controller.limits import Limits
-from controller.logging_setup import Faults
 from controller.model import (
-    BatteryReading,
     Charge,
-    Charger,
-    ChargerStatus,
     Decision,
     Force,
-    GridReading,
-    Meter,
     Off,
     OutcomeKind,
     Prices,
-    PvReading,
     Send,
     Settings,
     SiteSnapshot,
@@ -41,34 +31,13 @@ from controller.model import (
     WriteOutcome,
 )
 from controller.phases import PhaseHistory
+from controller.senses import Devices, Senses
 from controller.watchdog import Notifier, Progress
 
 log = logging.getLogger(__name__)
 HISTORY = 120
 QUIET_DECISION_S = 60.0
 """An unchanged decision is written to the ledger this often."""
-
-
-@dataclass(slots=True)
-class Devices:
-    """What the loop talks to; everything but grid and charger is optional."""
-
-    grid: Meter
-    charger: Charger
-    pv: Meter | None = None
-    battery: Meter | None = None
-
-
-@dataclass(slots=True)
-class Seen:
-    """What was read last."""
-
-    grid: deque[GridReading] = field(default_factory=lambda: deque(maxlen=HISTORY))
-    charger: deque[ChargerStatus] = field(default_factory=lambda: deque(maxlen=12))
-    pv: PvReading | None = None
-    battery: BatteryReading | None = None
-    grid_changed_s: float | None = None
-    grid_invalid: bool = False
 
 
 class Loop:
@@ -90,10 +59,9 @@ class Loop:
         self._devices, self._strategy, self._limits = devices, strategy, limits
         self._prices, self._ledger, self._clock = prices, ledger, clock
         self._zone = ZoneInfo(timezone)
-        self._seen = Seen()
         self._progress = Progress(notifier)
-        self._faults = Faults(log, clock.monotonic)
-        self._started_s = self._last_tick_s = float(clock.monotonic())
+        self.senses = Senses(devices, ledger, clock)
+        self._last_tick_s = self.senses.started_s
         self._last_said: tuple[str, str, str] | None = None
         self._last_row_s = 0.0
         self._open_intent: int | None = None
@@ -110,65 +78,13 @@ class Loop:
         """Return whether a car hangs on the cable; sets the pace of the charger's polls."""
         return self.state.link.connected
 
-    # -- reading --------------------------------------------------------------------------------
-
-    async def poll_meter(self) -> None:
-        """Read the grid meter once."""
-        try:
-            reading = await self._devices.grid.read()
-        except MeterImplausible as error:
-            self._seen.grid_invalid = True
-            self._fault("meter", str(error))
-            return
-        except MeterError as error:
-            self._fault("meter", str(error))
-            return
-        assert isinstance(reading, GridReading)
-        previous = self._seen.grid[-1] if self._seen.grid else None
-        if previous is None or reading.fingerprint != previous.fingerprint:
-            self._seen.grid_changed_s = reading.taken_s
-        self._seen.grid.append(reading)
-        self._seen.grid_invalid = False
-        self._recovered("meter")
-
-    async def poll_others(self) -> None:
-        """Read pv and battery once, where there are any."""
-        for name, meter in (("pv", self._devices.pv), ("battery", self._devices.battery)):
-            if meter is None:
-                continue
-            try:
-                reading = await meter.read()
-            except MeterError as error:
-                self._fault(name, str(error))
-                continue
-            if isinstance(reading, PvReading):
-                self._seen.pv = reading
-            elif isinstance(reading, BatteryReading):
-                self._seen.battery = reading
-            self._recovered(name)
-
-    async def poll_charger(self) -> None:
-        """Read the charger once."""
-        try:
-            status = await self._devices.charger.read()
-        except AuthRejected as error:
-            self._fault("token", str(error))
-            return
-        except ChargerError as error:
-            self._fault("charger", str(error))
-            return
-        known = self._seen.charger
-        if not known or status.data_s > known[-1].data_s:
-            known.append(status)
-        self._recovered("charger")
-        self._recovered("token")
-
     # -- deciding -------------------------------------------------------------------------------
 
     async def decide(self) -> None:
         """Decide once and carry it out."""
         now_s = float(self._clock.monotonic())
-        snap = snapshot.build(self._observations(now_s), self._limits, self.state.link.last_write_s)
+        seen = self.senses.observations(now_s, self._last_tick_s, self._prices())
+        snap = snapshot.build(seen, self._limits, self.state.link.last_write_s)
         before = self.state
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
@@ -198,26 +114,7 @@ class Loop:
                 command = Off() if blind_a == 0 else Charge(blind_a, self.state.link.phases_set)
                 send = Send(command, settings, True, "the controller stops")
                 await self._write(send)
-        await self._devices.charger.close()
-        for meter in (self._devices.grid, self._devices.pv, self._devices.battery):
-            if meter is not None:
-                await meter.close()
-
-    def _observations(self, now_s: float) -> snapshot.Observations:
-        seen = self._seen
-        return snapshot.Observations(
-            now_s=now_s,
-            since_s=self._last_tick_s,
-            started_s=self._started_s,
-            grid=tuple(seen.grid),
-            charger=tuple(seen.charger),
-            pv=seen.pv,
-            battery=seen.battery,
-            grid_changed_s=seen.grid_changed_s,
-            grid_invalid=seen.grid_invalid,
-            prices=self._prices(),
-            ledger_degraded=self._ledger.degraded,
-        )
+        await self.senses.close()
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -333,17 +230,17 @@ class Loop:
             )
         )
         if not written and not self._ledger.degraded:
-            self._faults.report("ledger_row", self._ledger.refused)
+            self.senses.faults.report("ledger_row", self._ledger.refused)
         return written and buffered
 
     def _announce_ledger(self) -> bool:
         """Say that the ledger cannot be written, or can again; return whether it is degraded and said so."""
         if self._ledger.degraded:
-            self._fault(
+            self.senses.fault(
                 "ledger", "cannot be written; control goes on, raises are rare. Remedy: free the disk"
             )
             return True
-        self._recovered("ledger")
+        self.senses.recovered("ledger")
         return False
 
     def _facts(self, snap: SiteSnapshot, decision: Decision) -> dict[str, Any]:
@@ -365,15 +262,6 @@ class Loop:
             "this_car": describe(self.state.cars.record, self.state.cars.own),
         }
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}
-
-    def _fault(self, kind: str, text: str) -> None:
-        if self._faults.report(kind, text):
-            self._ledger.record_event(kind, "warning", text)
-
-    def _recovered(self, kind: str) -> None:
-        lasted_s = self._faults.over(kind)
-        if lasted_s is not None and lasted_s >= 1.0:
-            self._ledger.record_event(kind, "info", f"{kind} is back after {lasted_s:.0f} s")
 
 
 def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
@@ -397,7 +285,7 @@ def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
             if phases and command[-1] != phases:
                 change_s = now_s - age_s
             phases = command[-1]
-    kept = comfort[-limits.writes_per_day :]
+    kept = sorted(comfort)[-limits.writes_per_day :]
     return GateState(
         off_since_s=off_s,
         phase=PhaseHistory(change_s, 0),

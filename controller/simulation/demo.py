@@ -14,11 +14,12 @@ from controller.chargers import CloudTransport
 from controller.clock import SimClock
 from controller.ledger import Ledger
 from controller.limits import Limits
-from controller.loop import Devices, Loop
+from controller.loop import Loop
 from controller.meters import open_meters
 from controller.model import Prices, Strategy
 from controller.plots import DaySeries, plot_day
 from controller.report import Report, Totals
+from controller.senses import Devices
 from controller.settings import MeterSettings
 from controller.simulation.serve import HouseOptions, ServedHouse
 from controller.watchdog import Notifier
@@ -108,10 +109,10 @@ async def _live(
     for second in range(METER_POLL_S, seconds + 1, METER_POLL_S):
         served.advance(second)
         clock.advance(METER_POLL_S)
-        await loop.poll_meter()
+        await loop.senses.poll_meter()
         pace_s = CHARGER_POLL_S if loop.car_connected else IDLE_POLL_S
         if second % pace_s < METER_POLL_S:
-            await loop.poll_charger()
+            await loop.senses.poll_charger()
         if second % DECIDE_S == 0:
             await loop.decide()
         if second % 600 == 0:

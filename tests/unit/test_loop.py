@@ -19,7 +19,7 @@ from controller.clock import SimClock
 from controller.errors import MeterUnreachable
 from controller.ledger import Ledger
 from controller.limits import Limits
-from controller.loop import Devices, Loop, restored
+from controller.loop import Loop, restored
 from controller.model import (
     Charge,
     ChargerStatus,
@@ -33,6 +33,7 @@ from controller.model import (
     Wish,
     WriteOutcome,
 )
+from controller.senses import Devices
 from controller.simulation.box import Box
 from controller.simulation.car import PROFILES, Car
 from controller.simulation.house import House, Weather
@@ -135,9 +136,9 @@ class Rig:
             self.clock.advance(1.0)
             self.house.advance(self.house.now_s + 1.0)
             now = int(self.clock.monotonic())
-            await self.loop.poll_meter()
+            await self.loop.senses.poll_meter()
             if now % 5 == 0:
-                await self.loop.poll_charger()
+                await self.loop.senses.poll_charger()
             if now % 10 == 0:
                 await self.loop.decide()
 

@@ -1,0 +1,136 @@
+"""What the devices say: meter, charger, sun and battery, each read at its own pace.
+
+The jobs run beside each other and share only what they read last: a slow cloud never delays the meter.
+"""
+
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+
+from controller import snapshot
+from controller.clock import Clock
+from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible
+from controller.ledger import Ledger
+from controller.logging_setup import Faults
+from controller.model import BatteryReading, Charger, ChargerStatus, GridReading, Meter, Prices, PvReading
+
+log = logging.getLogger(__name__)
+HISTORY = 120
+
+
+@dataclass(slots=True)
+class Devices:
+    """What the loop talks to; everything but grid and charger is optional."""
+
+    grid: Meter
+    charger: Charger
+    pv: Meter | None = None
+    battery: Meter | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was read last."""
+
+    grid: deque[GridReading] = field(default_factory=lambda: deque(maxlen=HISTORY))
+    charger: deque[ChargerStatus] = field(default_factory=lambda: deque(maxlen=12))
+    pv: PvReading | None = None
+    battery: BatteryReading | None = None
+    grid_changed_s: float | None = None
+    grid_invalid: bool = False
+
+
+class Senses:
+    """Reads the devices, keeps the newest of each, and says what is wrong with them."""
+
+    def __init__(self, devices: Devices, ledger: Ledger, clock: Clock) -> None:
+        self._devices, self._ledger = devices, ledger
+        self._seen = Seen()
+        self.faults = Faults(log, clock.monotonic)
+        self.started_s = float(clock.monotonic())
+
+    async def poll_meter(self) -> None:
+        """Read the grid meter once."""
+        try:
+            reading = await self._devices.grid.read()
+        except MeterImplausible as error:
+            self._seen.grid_invalid = True
+            self.fault("meter", str(error))
+            return
+        except MeterError as error:
+            self.fault("meter", str(error))
+            return
+        assert isinstance(reading, GridReading)
+        previous = self._seen.grid[-1] if self._seen.grid else None
+        if previous is None or reading.fingerprint != previous.fingerprint:
+            self._seen.grid_changed_s = reading.taken_s
+        self._seen.grid.append(reading)
+        self._seen.grid_invalid = False
+        self.recovered("meter")
+
+    async def poll_others(self) -> None:
+        """Read pv and battery once, where there are any."""
+        for name, meter in (("pv", self._devices.pv), ("battery", self._devices.battery)):
+            if meter is None:
+                continue
+            try:
+                reading = await meter.read()
+            except MeterError as error:
+                self.fault(name, str(error))
+                continue
+            if isinstance(reading, PvReading):
+                self._seen.pv = reading
+            elif isinstance(reading, BatteryReading):
+                self._seen.battery = reading
+            self.recovered(name)
+
+    async def poll_charger(self) -> None:
+        """Read the charger once."""
+        try:
+            status = await self._devices.charger.read()
+        except AuthRejected as error:
+            self.fault("token", str(error))
+            return
+        except ChargerError as error:
+            self.fault("charger", str(error))
+            return
+        known = self._seen.charger
+        if not known or status.data_s > known[-1].data_s:
+            known.append(status)
+        self.recovered("charger")
+        self.recovered("token")
+
+    async def close(self) -> None:
+        """Release the lines to all devices."""
+        await self._devices.charger.close()
+        for meter in (self._devices.grid, self._devices.pv, self._devices.battery):
+            if meter is not None:
+                await meter.close()
+
+    def observations(self, now_s: float, since_s: float, prices: Prices) -> snapshot.Observations:
+        """Return all that is known for a decision now; the one before was made at `since_s`."""
+        seen = self._seen
+        return snapshot.Observations(
+            now_s=now_s,
+            since_s=since_s,
+            started_s=self.started_s,
+            grid=tuple(seen.grid),
+            charger=tuple(seen.charger),
+            pv=seen.pv,
+            battery=seen.battery,
+            grid_changed_s=seen.grid_changed_s,
+            grid_invalid=seen.grid_invalid,
+            prices=prices,
+            ledger_degraded=self._ledger.degraded,
+        )
+
+    def fault(self, kind: str, text: str) -> None:
+        """Note a fault; said at once and then ever more seldom."""
+        if self.faults.report(kind, text):
+            self._ledger.record_event(kind, "warning", text)
+
+    def recovered(self, kind: str) -> None:
+        """Note that a fault is over, if there was one."""
+        lasted_s = self.faults.over(kind)
+        if lasted_s is not None and lasted_s >= 1.0:
+            self._ledger.record_event(kind, "info", f"{kind} is back after {lasted_s:.0f} s")
