@@ -31,6 +31,9 @@ SETTLE_S = 15.0
 LATEST_S = 3.0
 """How much of an interval's end counts as its last seconds (chosen; half of what a car needs to follow)."""
 
+MOVED_W = 200.0
+"""A car that changed by more has moved, less is noise (chosen: an ampere on one phase is 230 W)."""
+
 PLAUSIBLE_VOLTAGE_V = (180.0, 270.0)
 """Outside of it the nominal voltage is the better guess for power per ampere."""
 
@@ -165,6 +168,8 @@ def _base_import_w(
     window = [reading for reading in said if seen.since_s < reading.taken_s <= until_s]
     if not window:  # nothing new that can be paired: the newest reading that can
         window = [reading for reading in said if reading.taken_s <= until_s][-1:]
+        if window and _moved_since(window[-1].taken_s, times, powers):
+            return nothing
     bases_w, latest_w = [], []
     for reading in window:
         car_w = _interpolated(times, powers, reading.taken_s)
@@ -176,6 +181,12 @@ def _base_import_w(
         return nothing
     given_w = max(-battery.battery_charge_w, 0.0) if battery else 0.0
     return sum(bases_w) / len(bases_w) + given_w, sum(latest_w) / len(latest_w) + given_w
+
+
+def _moved_since(at_s: float, times: list[float], powers: list[float | None]) -> bool:
+    """Return whether the car changed its power since then: an import from before does not fit it any more."""
+    then_w = _interpolated(times, powers, at_s)
+    return then_w is None or powers[-1] is None or abs(powers[-1] - then_w) > MOVED_W
 
 
 def _said_anew(readings: Sequence[GridReading]) -> Sequence[GridReading]:
