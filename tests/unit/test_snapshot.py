@@ -354,7 +354,7 @@ def test_an_old_reading_of_the_sun_is_none(age_s: float, sun_w: float | None) ->
 
 
 def test_a_meter_that_stands_still_does_not_see_a_sun_that_grows_with_the_car() -> None:
-    """Frozen at 2000 W of import while the car goes from 2 to 6 kW: the load is unknown, not a sun of 4 kW."""
+    """Frozen at 2000 W of import while the car goes from 2 to 6 kW: the load is unknown, no sun of 4 kW."""
     frozen = [GridReading(at_s, 2000.0, fingerprint=b"same") for at_s in range(985, 1000)]
     boxes = (charger(985.0, 2000.0), charger(995.0, 4000.0), charger(999.0, 6000.0))
     found = snap(grid=frozen, charger=boxes)
