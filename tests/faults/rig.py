@@ -29,6 +29,7 @@ base_url = "http://127.0.0.1:{http}"
 timeout_s = 0.5
 [strategy]
 name = "{strategy}"
+{options}
 [prices]
 start_ct = 0.04
 phase_change_ct = 0.04
@@ -66,6 +67,7 @@ class Rig:
         folder: Path,
         *,
         strategy: str = "surplus",
+        strategy_options: str = "",
         sun_w: float = 7000.0,
         real_timings: bool = False,
         car: str = "ideal",
@@ -78,6 +80,7 @@ class Rig:
         house.weather = Weather([sun_w] * DAY_S, ([300.0] * DAY_S, [200.0] * DAY_S, [100.0] * DAY_S))
         house.arrives_s, house.leaves_s = 5, DAY_S - 1
         self.folder, self.strategy, self.real_timings = folder, strategy, real_timings
+        self.options = f"[strategy.options]\n{strategy_options}" if strategy_options else ""
         self.ledger = folder / "ledger.db"
         self.process: asyncio.subprocess.Process | None = None
         self.output = b""
@@ -109,6 +112,7 @@ class Rig:
                 token=token,
                 ledger=self.ledger,
                 strategy=self.strategy,
+                options=self.options,
             )
         )
         await self.start()

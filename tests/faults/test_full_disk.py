@@ -23,9 +23,13 @@ def raises(writes: list[dict[str, str]], amp: int) -> int:
     return count
 
 
+AT_ONCE = "start_delay_s = 0.4\nstop_delay_s = 0.6\nup_delay_s = 0.4\ndown_delay_s = 0.6\ninterval_s = 0.2"
+"""Delays on the rig's scale of time; the money strategies think in minutes of real sky."""
+
+
 async def test_h7_a_full_disk_stops_raises_and_nothing_else(tmp_path: Path) -> None:
     """Announced at once; one raise at most though the sun comes twice, stops as ever, all on record later."""
-    async with Rig(tmp_path, sun_w=9000.0) as rig:
+    async with Rig(tmp_path, sun_w=9000.0, strategy="timers", strategy_options=AT_ONCE) as rig:
         await rig.charging()
         assert rig.process is not None
         let_files_grow(rig.process, 1)
