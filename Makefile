@@ -9,7 +9,7 @@ STAMP := $(VENV)/.ready
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
 
-test: $(STAMP)  ## the default run, about two minutes
+test: $(STAMP)  ## the default run, three to four minutes on two cores
 	$(BIN)/python -m pytest -q -m "not slow" -n auto
 
 test-slow: $(STAMP)  ## what the default run leaves out: real timings, long lives, the installation
