@@ -56,7 +56,7 @@ class Limits:
     day_price_from: float = 0.5
     day_scarce_from: float = 0.9
     phase_price_slope: float = 1.0
-    """How prices rise as budgets empty; found on half of the public days (docs/decisions.md)."""
+    """How prices rise as budgets empty; how they were found, and on which days: docs/decisions.md."""
 
     @property
     def comfort_writes_per_window(self) -> int:
