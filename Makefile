@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test test-slow test-all bench check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all faults bench check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -16,6 +16,9 @@ test-slow: $(STAMP)  ## what the default run leaves out: real timings, long live
 	AMPILOT_EXAMPLES=60 $(BIN)/python -m pytest -q -m slow -n auto
 
 test-all: test test-slow
+
+faults: $(STAMP)  ## every row of docs/faults.md, its measured bound beside the promised one
+	$(BIN)/python -m pytest -q -n auto tests/faults
 
 bench: $(STAMP)  ## everybody on the recorded days: benchmarks/report.md with plots
 	$(BIN)/python -m benchmarks --report benchmarks

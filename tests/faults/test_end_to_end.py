@@ -34,8 +34,7 @@ async def test_m1_m2_m3_meter_trouble_ends_in_off_and_comes_back(tmp_path: Path,
     """A meter that is silent, frozen or talks nonsense: off within stale limit and two ticks; then normal."""
     async with Rig(tmp_path) as rig:
         await rig.charging()
-        if mode == "frozen":  # what was measured before it froze may still be acted on: let that be over
-            await rig.settled()
+        await rig.settled()  # what was measured before the fault may still be acted on: let that be over
         before = len(rig.writes())
         amp = rig.box.amp
         rig.served.meter.misbehave(mode)
@@ -50,25 +49,21 @@ async def test_m1_m2_m3_meter_trouble_ends_in_off_and_comes_back(tmp_path: Path,
     "fault",
     [
         "forbidden",
-        "outdated_404",
         "token_revoked",
-        "bad_gateway",
         "timeout",
-        "bad_json",
-        *more("html", "bomb", "rate_limit", "reset_peer"),
+        *more("outdated_404", "bad_gateway", "bad_json", "html", "bomb", "rate_limit", "reset_peer"),
     ],
 )
 async def test_c1_to_c9_cloud_trouble_raises_nothing_and_ends(tmp_path: Path, fault: str) -> None:
     """While the cloud fails nothing is raised and the process lives; afterwards control goes on."""
     async with Rig(tmp_path) as rig:
         await rig.charging()
-        await asyncio.sleep(1.0)
-        amp, before = rig.box.amp, len(rig.writes())
         rig.served.cloud.fail(fault)
+        await asyncio.sleep(4.0 + 2 * 0.2)  # until now the last data counted as fresh
+        amp, before = rig.box.amp, len(rig.writes())
         rig.served.house.shade = 1.35  # more sun, a temptation
         await asyncio.sleep(2.0)
-        first = [w for w in raised(rig.writes()[before:], amp) if w]
-        assert len(first) <= 1  # one that was decided on data still fresh may meet the fault on its way
+        assert not raised(rig.writes()[before:], amp)
         assert rig.process is not None
         assert rig.process.returncode is None
         rig.served.cloud.fail()
@@ -131,12 +126,14 @@ async def test_v1_the_app_wins_until_unplug(tmp_path: Path) -> None:
     """Somebody sets 7 A in the app: it stays, until the car is unplugged."""
     async with Rig(tmp_path) as rig:
         await rig.charging()
-        await asyncio.sleep(14.0)  # our own late writes are not a person for two minutes of box time
-        rig.box.amp = 7
-        await rig.until(lambda: b"changed from outside" in rig.output, 130, "it is noticed")
+        await rig.settled()
+        ours = {write.get("amp") for write in rig.writes()}  # a late one of ours is not a person
+        theirs = next(amp for amp in (7, 6, 8, 14) if str(amp) not in ours)
+        rig.box.amp = theirs
+        await rig.until(lambda: b"changed from outside" in rig.output, 20, "it is noticed")
         before = len(rig.writes())
         await asyncio.sleep(3.0)
-        assert rig.box.amp == 7
+        assert rig.box.amp == theirs
         assert len(rig.writes()) == before
 
 
