@@ -9,8 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
-from controller.chargers.goe import ESSENTIAL, OPTIONAL, parse_body, parse_status, safe_text
-from controller.chargers.http import Answer, Fetcher
+from controller.chargers.goe import ESSENTIAL, MAX_BODY_BYTES, OPTIONAL, parse_body, parse_status, safe_text
 from controller.clock import Clock
 from controller.errors import (
     AuthRejected,
@@ -20,6 +19,7 @@ from controller.errors import (
     ChargerUnreachable,
     ConfigError,
 )
+from controller.fetch import Answer, Fetcher
 from controller.model import ChargerStatus, OutcomeKind, Settings, WriteOutcome
 
 MAX_AGE_S = 30
@@ -57,7 +57,13 @@ class CloudTransport:
         self._serial = serial.zfill(6)
         self._token = token
         self._clock = clock
-        self._fetcher = Fetcher(base_url or cloud_url(serial), timeout_s=timeout_s, ca_file=ca_file)
+        self._fetcher = Fetcher(
+            base_url or cloud_url(serial),
+            timeout_s=timeout_s,
+            failure=ChargerUnreachable,
+            max_bytes=MAX_BODY_BYTES,
+            ca_file=ca_file,
+        )
         self._keys = [*ESSENTIAL, *OPTIONAL]
         self._failures = 0
         self._quiet_until_s = 0.0

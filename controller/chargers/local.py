@@ -1,9 +1,9 @@
 """The go-e box in the own network: the same keys, live data, and real answers to writes."""
 
-from controller.chargers.goe import ESSENTIAL, OPTIONAL, parse_body, parse_status, safe_text
-from controller.chargers.http import Answer, Fetcher
+from controller.chargers.goe import ESSENTIAL, MAX_BODY_BYTES, OPTIONAL, parse_body, parse_status, safe_text
 from controller.clock import Clock
 from controller.errors import ChargerRefused, ChargerUnreachable
+from controller.fetch import Answer, Fetcher
 from controller.model import ChargerStatus, OutcomeKind, Settings, WriteOutcome
 
 
@@ -15,7 +15,9 @@ class LocalTransport:
     def __init__(self, serial: str, host: str, *, clock: Clock, timeout_s: float = 5.0) -> None:
         self._serial = serial.zfill(6)
         self._clock = clock
-        self._fetcher = Fetcher(f"http://{host}", timeout_s=timeout_s)
+        self._fetcher = Fetcher(
+            f"http://{host}", timeout_s=timeout_s, failure=ChargerUnreachable, max_bytes=MAX_BODY_BYTES
+        )
         self._uptime_ms: int | None = None
         self._live_s: float | None = None
 

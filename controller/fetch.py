@@ -1,4 +1,4 @@
-"""The only module that speaks HTTP to a charger: one request at a time, bounded in size and time.
+"""The only module that speaks HTTP to the outside: one request at a time, bounded in size and time.
 
 No proxies from the environment, no redirects, no compression, no environment certificates. A per-read timeout
 does not bound a dripping server, so the whole call has one deadline.
@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from controller.chargers.goe import MAX_BODY_BYTES
-from controller.errors import ChargerUnreachable
+from controller.errors import AmpilotError
 
 for _noisy in ("httpx", "httpcore"):
     logging.getLogger(_noisy).setLevel(logging.WARNING)  # at INFO they log whole URLs
@@ -31,34 +30,63 @@ class Answer:
 
 
 class Fetcher:
-    """GET requests to one origin."""
+    """Requests to one origin. What fails is raised as `failure`, its text without headers and URLs."""
 
-    def __init__(self, base_url: str, *, timeout_s: float, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float,
+        failure: type[AmpilotError],
+        max_bytes: int,
+        ca_file: str | None = None,
+    ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._timeout_s = timeout_s
+        self._timeout_s, self._failure, self._max_bytes = timeout_s, failure, max_bytes
         self._tls = ssl.create_default_context(cafile=ca_file) if base_url.startswith("https") else None
         self._lock = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
 
     async def get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
-        """Return the answer. Raises ChargerUnreachable; its text never holds a header or a URL."""
+        """Return the answer to a GET. Raises the failure of this origin."""
+        return await self._bounded("GET", path, params, headers, None)
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Return the answer to a POST. Raises the failure of this origin."""
+        return await self._bounded("POST", path, {}, headers, body)
+
+    async def _bounded(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> Answer:
         try:
             async with asyncio.timeout(self._timeout_s):
                 async with self._lock:
-                    return await self._get(path, params, headers)
+                    return await self._ask(method, path, params, headers, body)
         except TimeoutError:
             await self.close()
-            raise ChargerUnreachable(f"no complete answer within {self._timeout_s:g} s") from None
+            raise self._failure(f"no complete answer within {self._timeout_s:g} s") from None
         except httpx.PoolTimeout:
             await self.close()
-            raise ChargerUnreachable("the connection pool was stuck; it is built anew") from None
+            raise self._failure("the connection pool was stuck; it is built anew") from None
         except httpx.ConnectError as error:
             reason = "the certificate was not accepted" if "CERTIFICATE" in str(error) else "no connection"
-            raise ChargerUnreachable(reason) from None
+            raise self._failure(reason) from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, OSError) as error:
-            raise ChargerUnreachable(f"the connection failed ({type(error).__name__})") from None
+            raise self._failure(f"the connection failed ({type(error).__name__})") from None
 
-    async def _get(self, path: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        content: bytes | None,
+    ) -> Answer:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 base_url=self._base_url,
@@ -69,12 +97,13 @@ class Fetcher:
                 limits=httpx.Limits(keepalive_expiry=KEEPALIVE_S),
                 headers={"Accept-Encoding": "identity", "User-Agent": "ampilot"},
             )
-        async with self._client.stream("GET", path, params=dict(params), headers=dict(headers)) as response:
+        asked = self._client.stream(method, path, params=dict(params), headers=dict(headers), content=content)
+        async with asked as response:
             body = bytearray()
             async for chunk in response.aiter_raw():
                 body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise ChargerUnreachable("the answer is larger than any charger's")
+                if len(body) > self._max_bytes:
+                    raise self._failure(f"the answer is larger than {self._max_bytes // 1024} kB")
             return Answer(response.status_code, dict(response.headers), bytes(body))
 
     async def close(self) -> None:
