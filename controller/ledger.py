@@ -12,7 +12,7 @@ import json
 import sqlite3
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from importlib import resources
 from pathlib import Path
@@ -280,6 +280,28 @@ class Ledger:
     def cars(self) -> list[dict[str, Any]]:
         """Return every car on record as columns."""
         return rows_of_cars(self._db)
+
+    # -- latched faults -------------------------------------------------------------------------
+
+    def record_latch(self, kind: str, text: str) -> int | None:
+        """Commit a fault that waits for a person; return its row, None while the disk refuses."""
+        sql = "INSERT INTO latches (wall_ms, kind, text) VALUES (?,?,?) ON CONFLICT DO NOTHING"
+        cursor = self._write(sql, (self._now_ms(), kind, text))
+        return cursor.lastrowid if cursor is not None and cursor.rowcount else None
+
+    def end_latch(self, kind: str, why: str) -> None:
+        """Commit that a latched fault has ended without a person."""
+        sql = "UPDATE latches SET acked_ms = ?, acked_by = ? WHERE kind = ? AND acked_ms IS NULL"
+        self._write(sql, (self._now_ms(), why, kind))
+
+    def open_latches(self) -> list[tuple[int, str, str]]:
+        """Return (row, kind, text) of what nobody has acknowledged, oldest first."""
+        return self._rows("SELECT id, kind, text FROM latches WHERE acked_ms IS NULL ORDER BY id")
+
+    def acked_latches(self, rows: Iterable[int]) -> frozenset[int]:
+        """Return which of these rows were acknowledged."""
+        sql = "SELECT 1 FROM latches WHERE id = ? AND acked_ms IS NOT NULL"
+        return frozenset(row for row in rows if self._rows(sql, (row,)))
 
     # -- state, upkeep --------------------------------------------------------------------------
 

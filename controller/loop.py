@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller import accounting, guard, pipeline, snapshot
+from controller import accounting, guard, latches, pipeline, snapshot
 from controller.car import KnownCar, describe
 from controller.car_store import CarStore
 from controller.clock import Clock
 from controller.gate import GateState
+from controller.latch_store import LatchStore
 from controller.ledger import Ledger, ReadingRow
 from controller.limits import Limits
 from controller.model import (
@@ -67,8 +68,10 @@ class Loop:
         self._open_intent: int | None = None
         self._last_status = ""
         self._cars = CarStore(ledger)
+        self._latches = LatchStore(ledger)
         first = pipeline.initial(strategy, self._cars.load(cars))
-        self.state = replace(first, gate=restored(ledger, clock, limits))
+        gate_state = restored(ledger, clock, limits)
+        self.state = replace(first, gate=gate_state, latched=self._latches.load())
         self.ticks = 0
         self.guard_refusals = 0
         self.last: tuple[SiteSnapshot, Decision] | None = None
@@ -78,6 +81,15 @@ class Loop:
         """Return whether a car hangs on the cable; sets the pace of the charger's polls."""
         return self.state.link.connected
 
+    def latch(self, kind: str, text: str) -> None:
+        """Latch a fault until `ampilot ack KIND`; what it does to the charger: `latches.KINDS`.
+
+        Latching what is latched already does nothing.
+        """
+        before = self.state
+        self.state = pipeline.latch(before, kind, text)
+        self._keep_latched(before)
+
     # -- deciding -------------------------------------------------------------------------------
 
     async def decide(self) -> None:
@@ -85,10 +97,12 @@ class Loop:
         now_s = float(self._clock.monotonic())
         seen = self.senses.observations(now_s, self._last_tick_s, self._prices())
         snap = snapshot.build(seen, self._limits, self.state.link.last_write_s)
+        self._take_acknowledged()
         before = self.state
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
         self._follow_link(before, decision)
+        self._keep_latched(before)
         self._cars.keep(self.state.cars, now_s)
         share = accounting.attribute(snap, self._limits.max_current_a)
         if share.total_wh > 0:
@@ -135,6 +149,7 @@ class Loop:
             self._ledger.record_event("guard", "error", f"the guard refused {action.command}: {objection}")
             log.error("event=guard_refusal command=%s objection=%s", action.command, objection)
             self.state = pipeline.answered(self.state, WriteOutcome(OutcomeKind.REFUSED, objection))
+            self.latch("guard", f"the guard refused {action.command}: {objection}")
             return
         outcome = await self._write(action)
         self.state = pipeline.answered(self.state, outcome)
@@ -189,6 +204,27 @@ class Loop:
             severity = "warning" if "not resume" in note or " offered: " in note else "info"
             self._ledger.record_event("car", severity, note)
             log.info("event=car %s", note)
+
+    def _keep_latched(self, before: pipeline.LoopState) -> None:
+        """Write down what was latched or ended, and go on saying what waits for a person."""
+        _, ended = self._latches.keep(before.latched, self.state.latched)
+        for gone in ended:
+            self.senses.recovered(f"latched_{gone.kind}")
+        for latch in self.state.latched:
+            kind, text, remedy = latch.kind, latch.text, latch.remedy
+            self.senses.fault(
+                f"latched_{kind}", f"{text}; {latch.effect}. Remedy: {remedy}; then ampilot ack {kind}"
+            )
+
+    def _take_acknowledged(self) -> None:
+        """Let go of what a person has acknowledged since the last decision."""
+        kinds = self._latches.acknowledged(self.state.latched)
+        if not kinds:
+            return
+        self.state = pipeline.acknowledged(self.state, kinds)
+        for kind in sorted(kinds):
+            self.senses.recovered(f"latched_{kind}")
+            self._ledger.record_event("latch", "info", f"{kind} was acknowledged")
 
     def _close_old_intents(self, in_force: str) -> None:
         """Close what an earlier run left open by what the first read shows; nothing is sent again."""
@@ -258,7 +294,8 @@ class Loop:
             "charger_age_s": snap.charger_age_s,
             "charger": snap.charger_quality.name.lower(),
             "writes_15_min": _recent(self.state.gate, snap.now_s, self._limits),
-            "yielded": self.state.link.yielded,
+            "yielded": self.state.link.yielded or latches.yielding(self.state.latched) is not None,
+            "latched": ", ".join(latch.kind for latch in self.state.latched),
             "this_car": describe(self.state.cars.record, self.state.cars.own),
         }
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}

@@ -9,15 +9,19 @@ Pure: no clock, no socket, no log. The shell around it writes what the decision 
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from controller import budget, car_learning, envelope, gate, reconcile
+from controller import budget, car_learning, envelope, gate, latches, reconcile
 from controller.car_learning import Garage
 from controller.car_session import retry_due
 from controller.gate import GateState
+from controller.latches import Latch, Latched
 from controller.limits import Limits
 from controller.model import (
+    Action,
+    Ceiling,
     Charge,
     Command,
     Decision,
+    Hold,
     Memory,
     Off,
     Prices,
@@ -29,6 +33,8 @@ from controller.model import (
     amps,
 )
 from controller.reconcile import Link
+
+TWO_CONTROLLERS = "settings were changed against ours again and again: another controller is at work"
 
 MAX_REASON = 500
 """Characters of a reason that are kept (chosen)."""
@@ -44,6 +50,7 @@ class LoopState:
     raises_s: tuple[tuple[float, int], ...] = ()
     strategy_faults: int = 0
     cars: Garage = Garage()  # noqa: RUF009 - frozen
+    latched: Latched = ()
 
 
 def initial(strategy: Strategy, cars: Garage | None = None) -> LoopState:
@@ -66,7 +73,9 @@ def step(
     raises_s = tuple([item for item in state.raises_s if snap.now_s - item[0] < limits.unseen_raise_s])
     top = envelope.ceiling(snap, link.in_force, sum(a for _, a in raises_s), limits)
     top = car_learning.bounded(top, cars)
-    action = gate.admit(gate_state, link, snap, wish, top, limits)
+    latched = _latched(state.latched, link, notes)
+    top = latches.bounded(top, latched, limits)
+    action = _admitted(gate_state, link, snap, wish, top, latched, limits)
     before = link.in_force
     if isinstance(action, Send):
         gate_state = gate.wrote(gate_state, action, link, snap.now_s)
@@ -76,13 +85,60 @@ def step(
         raising = gate.raises(before, action.command)
         link = reconcile.sent(link, action.command, action.settings, snap.now_s, raising=raising)
     decision = Decision(snap.now_s, wish, top, action, before, notes, car_notes)
-    return LoopState(memory, link, gate_state, raises_s, faults, cars), decision
+    return LoopState(memory, link, gate_state, raises_s, faults, cars, latched), decision
 
 
 def answered(state: LoopState, outcome: WriteOutcome) -> LoopState:
     """Return the state after the answer to the write of the last decision."""
     link = reconcile.answered(state.link, outcome)
     return state if link is state.link else replace(state, link=link)
+
+
+def latch(state: LoopState, kind: str, text: str) -> LoopState:
+    """Return the state with a fault latched; one of a kind is enough."""
+    latched = latches.with_new(state.latched, Latch(kind, text))
+    return state if latched is state.latched else replace(state, latched=latched)
+
+
+def acknowledged(state: LoopState, kinds: frozenset[str]) -> LoopState:
+    """Return the state after a person acknowledged these: what they stood for begins anew."""
+    link, cars = state.link, state.cars
+    if kinds & {"app", "two_controllers"}:
+        link = replace(link, yielded=False, fight=False, overrides_s=())
+    if "over_draw" in kinds:
+        cars = replace(cars, session=replace(cars.session, cap_a=None, over_s=None))
+    return replace(state, link=link, cars=cars, latched=latches.without(state.latched, kinds))
+
+
+def _latched(latched: Latched, link: Link, notes: tuple[str, ...]) -> Latched:
+    """Return what is latched after what the charger's side showed."""
+    if link.known and not link.connected:
+        latched = latches.after_unplug(latched)
+    if link.fight:
+        latched = latches.with_new(latched, Latch("two_controllers", TWO_CONTROLLERS))
+    elif link.yielded and latches.yielding(latched) is None:
+        text = next((note for note in notes if "outside" in note), "settings were changed from outside")
+        latched = latches.with_new(latched, Latch("app", text))
+    return latched
+
+
+def _admitted(
+    state: GateState,
+    link: Link,
+    snap: SiteSnapshot,
+    wish: Wish,
+    top: Ceiling,
+    latched: Latched,
+    limits: Limits,
+) -> Action:
+    """Return what the gate lets through, a latched yield obeyed like one of this run."""
+    theirs = latches.yielding(latched)
+    if theirs is None:
+        return gate.admit(state, link, snap, wish, top, limits)
+    action = gate.admit(state, replace(link, yielded=True), snap, wish, top, limits)
+    if isinstance(action, Hold) and theirs.kind != "app":
+        return Hold(f"latched: {theirs.text}; ampilot ack {theirs.kind}")
+    return action
 
 
 def _complete(

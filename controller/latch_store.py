@@ -1,0 +1,92 @@
+"""Latched faults on disk: kept over restarts, acknowledged by people while the controller runs or not."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.errors import LedgerError
+from controller.latches import Latch, Latched
+from controller.ledger import Ledger
+
+
+class LatchStore:
+    """The latched faults of the ledger of one running controller."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._rows: dict[str, int] = {}
+
+    def load(self) -> Latched:
+        """Return what earlier runs latched and nobody has acknowledged."""
+        rows = self._ledger.open_latches()
+        self._rows = {kind: row for row, kind, _ in rows}
+        return tuple(Latch(kind, text) for _, kind, text in rows)
+
+    def keep(self, before: Latched, after: Latched) -> tuple[Latched, Latched]:
+        """Write down what was latched or ended by itself between two moments; return (new, ended)."""
+        if before is after:
+            return (), ()
+        new = tuple(latch for latch in after if latch not in before)
+        ended = tuple(latch for latch in before if latch not in after)
+        for latch in ended:
+            self._ledger.end_latch(latch.kind, "unplugged")
+            self._rows.pop(latch.kind, None)
+        for latch in new:
+            row = self._ledger.record_latch(latch.kind, latch.text)
+            if row is not None:
+                self._rows[latch.kind] = row
+        return new, ended
+
+    def acknowledged(self, latched: Latched) -> frozenset[str]:
+        """Return the kinds a person has acknowledged since; nothing while the disk refuses."""
+        if not latched:
+            return frozenset()
+        missing = [latch.kind for latch in latched if latch.kind not in self._rows]
+        if missing:  # latched while the disk refused: on record by now, perhaps
+            self._rows |= {kind: row for row, kind, _ in self._ledger.open_latches() if kind in missing}
+        done = self._ledger.acked_latches(self._rows.values())
+        kinds = frozenset(kind for kind, row in self._rows.items() if row in done)
+        for kind in kinds:
+            del self._rows[kind]
+        return kinds
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLatch:
+    """One fault that waits for a person; `wall_ms` is when it was latched."""
+
+    wall_ms: int
+    latch: Latch
+
+
+def waiting(path: Path) -> list[OpenLatch]:
+    """Return what is latched, oldest first. Raises LedgerError."""
+    with _opened(path, "ro") as db:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'latches'").fetchone():
+            return []
+        rows = db.execute("SELECT wall_ms, kind, text FROM latches WHERE acked_ms IS NULL ORDER BY id")
+        return [OpenLatch(wall_ms, Latch(kind, text)) for wall_ms, kind, text in rows]
+
+
+def acknowledge(path: Path, kinds: list[str], now_ms: int) -> None:
+    """Acknowledge these kinds, in one commit. Raises LedgerError."""
+    with _opened(path, "rw") as db, db:
+        for kind in kinds:
+            sql = "UPDATE latches SET acked_ms = ?, acked_by = 'person' WHERE kind = ? AND acked_ms IS NULL"
+            db.execute(sql, (now_ms, kind))
+
+
+@contextlib.contextmanager
+def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    if not path.is_file():
+        raise LedgerError(f"{path}: there is no ledger yet. Remedy: has ampilot run with this config?")
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=5.0)) as db:
+            yield db
+    except sqlite3.Error as error:
+        remedy = (
+            " Remedy: run it as the service's user, e.g. sudo -u ampilot ampilot ack" if mode == "rw" else ""
+        )
+        raise LedgerError(f"{path}: {error}.{remedy}") from None
