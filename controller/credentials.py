@@ -4,19 +4,39 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import Protocol
 
 from controller.errors import ConfigError
-from controller.settings import ChargerSettings
 
 TOKEN_NAME = "goe_token"  # noqa: S105 - the credential's name, not a token
+GOE_ADVICE = (
+    "[charger] token_file is missing and there is no systemd credential goe_token. Remedy: write "
+    "the token (go-e app: Internet, Advanced settings, Cloud API) to a file of its own, mode "
+    "0600, and name it there."
+)
+
+
+class NamesTokenFile(Protocol):
+    """A section of the config that may name a token file."""
+
+    @property
+    def token_file(self) -> str | None: ...
 
 
 class TokenSource:
-    """The cloud token: systemd credential, else token_file; read again when the file changes."""
+    """A token: systemd credential, else token_file; read again when the file changes. go-e's by default."""
 
-    def __init__(self, settings: ChargerSettings, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        settings: NamesTokenFile,
+        env: dict[str, str] | None = None,
+        *,
+        credential: str = TOKEN_NAME,
+        advice: str = GOE_ADVICE,
+    ) -> None:
         credentials = (os.environ if env is None else env).get("CREDENTIALS_DIRECTORY")
-        self._credential = Path(credentials) / TOKEN_NAME if credentials else None
+        self._credential = Path(credentials) / credential if credentials else None
+        self._advice = advice
         self._file = Path(settings.token_file) if settings.token_file else None
         self._seen: tuple[int, int] | None = None
         self._token = ""
@@ -29,11 +49,7 @@ class TokenSource:
         if self._credential is not None and self._credential.is_file():
             return self._read(self._credential, check_mode=False)
         if self._file is None:
-            raise ConfigError(
-                "[charger] token_file is missing and there is no systemd credential goe_token. Remedy: write "
-                "the token (go-e app: Internet, Advanced settings, Cloud API) to a file of its own, mode "
-                "0600, and name it there."
-            )
+            raise ConfigError(self._advice)
         return self._read(self._file, check_mode=True)
 
     def _read(self, path: Path, *, check_mode: bool) -> str:

@@ -5,6 +5,7 @@ import faulthandler
 import logging
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from controller.chargers import open_charger
@@ -19,12 +20,16 @@ from controller.plugins import load_strategy
 from controller.schedule import Schedule
 from controller.senses import Devices
 from controller.settings import MeterSettings, Settings
+from controller.tariffs.assembly import open_tariffs
 from controller.verdict import NightlyVerdict
 from controller.watchdog import Notifier
 
 log = logging.getLogger(__name__)
 STOP_S = 5.0
 OTHERS_POLL_S = 5.0
+TARIFFS_LOOK_S = 30.0
+"""Between looks whether a source of prices is due; asking is much rarer."""
+
 VERDICT_JITTER_S = 1200
 VERDICT_LATE_S = 300.0
 """A verdict that was missed, because nothing ran at midnight, is made up for this long after the start."""
@@ -50,18 +55,22 @@ async def run(config: Path) -> None:
     secrets: list[str] = []
     if settings.charger.transport != "local":
         secrets.append(token())
-    set_up(settings.log.level, os.environ, lambda: secrets)
+    tariff_secrets: list[Callable[[], list[str]]] = []
+    set_up(
+        settings.log.level, os.environ, lambda: [*secrets, *(s for held in tariff_secrets for s in held())]
+    )
     faulthandler.enable()
     strategy = load_strategy(settings.strategy.name, settings.strategy.options)
     devices = devices_of(settings, token, clock)
     ledger = Ledger.open(Path(settings.ledger.path), clock)
     notifier = Notifier.from_env()
-    prices = settings.prices.prices()
+    tariffs = open_tariffs(settings, clock, ledger.record_event)
+    tariff_secrets.append(tariffs.secrets)
     loop = Loop(
         devices,
         strategy,
         settings.limits(),
-        prices=lambda: prices,
+        prices=tariffs.now,
         ledger=ledger,
         clock=clock,
         notifier=notifier,
@@ -69,8 +78,10 @@ async def run(config: Path) -> None:
         cars=settings.known_cars(),
     )
     choice = settings.strategy
-    ledger.describe_site(settings.site.timezone, prices, choice.name, choice.options)
+    ledger.describe_site(settings.site.timezone, settings.prices.prices(), choice.name, choice.options)
     schedule = _scheduled(settings, loop, ledger, clock)
+    if tariffs.feeds or tariffs.counts_holidays:
+        schedule.every(lambda: TARIFFS_LOOK_S, tariffs.step, "tariffs")
     if choice.name != "timers":  # which has nothing to be compared with
         _judge_days(schedule, NightlyVerdict(config, ledger, clock, settings.site.timezone), settings)
     stop = asyncio.Event()
@@ -91,6 +102,7 @@ async def run(config: Path) -> None:
                 await loop.stop()
         except TimeoutError:
             log.warning("event=stop_timeout the charger did not answer in %.0f s", STOP_S)
+        await tariffs.close()
         ledger.record_event("stop", "info", "stopped")
         ledger.close()
         log.info("event=stop")

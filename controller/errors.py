@@ -1,7 +1,7 @@
 """Errors, named by what the caller does about them and by whose fault they are.
 
-Adapters translate their library's exceptions into these at the border; nothing above `meters/` or
-`chargers/` ever sees httpx or pymodbus. No message carries a token.
+Adapters translate their library's exceptions into these at the border; nothing above `meters/`, `chargers/`
+or `tariffs/` ever sees httpx or pymodbus. No message carries a token.
 """
 
 
@@ -55,6 +55,30 @@ class ChargerRefused(ChargerError):
 
 class AuthRejected(ChargerError):
     """The token was refused (401): permanent until the operator renews it."""
+
+
+class TariffError(AmpilotError):
+    """Prices could not be fetched; what is known stays."""
+
+
+class TariffUnreachable(TariffError):
+    """No usable answer: network, 5xx, timeout. Temporary."""
+
+
+class TariffBusy(TariffError):
+    """The service asks for a pause (429, or 503 with a time)."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class TariffRefused(TariffError):
+    """The request itself was refused (401, 403 and other 4xx): an operator must act."""
+
+
+class TariffImplausible(TariffError):
+    """An answer came, but it cannot be true or is not of the known shape."""
 
 
 class LedgerError(AmpilotError):

@@ -40,8 +40,11 @@ class Fetcher:
         failure: type[AmpilotError],
         max_bytes: int,
         ca_file: str | None = None,
+        connect_s: float | None = None,
     ) -> None:
+        """Bound a whole request by `timeout_s`, and within it the time until connected by `connect_s`."""
         self._base_url = base_url.rstrip("/")
+        self._connect_s = timeout_s if connect_s is None else min(connect_s, timeout_s)
         self._timeout_s, self._failure, self._max_bytes = timeout_s, failure, max_bytes
         self._tls = ssl.create_default_context(cafile=ca_file) if base_url.startswith("https") else None
         self._lock = asyncio.Lock()
@@ -91,7 +94,7 @@ class Fetcher:
             self._client = httpx.AsyncClient(
                 base_url=self._base_url,
                 verify=self._tls if self._tls is not None else True,
-                timeout=self._timeout_s,
+                timeout=httpx.Timeout(self._timeout_s, connect=self._connect_s),
                 trust_env=False,
                 follow_redirects=False,
                 limits=httpx.Limits(keepalive_expiry=KEEPALIVE_S),

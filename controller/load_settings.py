@@ -63,9 +63,10 @@ def _advice(path: Path, document: dict[str, Any], item: Any) -> str:
         return f"{path}: {place} is missing. {_accepted(where)}"
     if item["type"] == "extra_forbidden":
         if _SECRET.search(key):
+            table = "tariff.market" if where[0] == "tariff" else "charger"
             return (
                 f"{path}: {place} is not an option; a secret does not belong in this file. Remedy: put the "
-                "token in a file of its own, mode 0600, and name it in [charger] token_file."
+                f"token in a file of its own, mode 0600, and name it in [{table}] token_file."
             )
         near = get_close_matches(key, _keys_of(where[:-1]), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_keys_of(where[:-1]))}."
@@ -79,9 +80,13 @@ def _place(where: list[Any]) -> str:
     """Return a place of the file as people read it: `[charger] serial`, `[[car]] 2 phases`."""
     if not where:
         return ""
-    if len(where) > 1 and isinstance(where[1], int):
-        return " ".join([f"[[{where[0]}]]", str(where[1] + 1), *map(str, where[2:])])
+    numbered = next((place for place, part in enumerate(where) if isinstance(part, int)), None)
+    if numbered is not None:
+        table, rest = ".".join(map(str, where[:numbered])), where[numbered + 1 :]
+        return " ".join([f"[[{table}]]", str(where[numbered] + 1), *map(str, rest)])
     table, key = ".".join(map(str, where[:-1])), str(where[-1])
+    if _model_at(where) is not None:
+        return f"[{table}.{key}]" if table else f"[{key}]"
     return f"[{table}] {key}" if table else (f"[{key}]" if key in Settings.model_fields else key)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from controller.car import KnownCar
 from controller.limits import Limits
 from controller.model import Prices
+from controller.settings_tariffs import TariffSettings
 
 
 class _Section(BaseModel):
@@ -263,6 +264,7 @@ class Settings(_Section):
     battery: MeterSettings | None = Field(None, description="a house battery")
     strategy: StrategyChoice = Field(default_factory=StrategyChoice, description="what decides")
     prices: PriceSettings = Field(default_factory=PriceSettings, description="what things cost")
+    tariff: TariffSettings | None = Field(None, description="prices that change over the day")
     car: list[CarSettings] = Field(default_factory=list, description="cars, a table [[car]] for each")
     site: SiteSettings = Field(default_factory=SiteSettings, description="the house connection")
     timing: TimingSettings = Field(default_factory=TimingSettings, description="how often, how old")
