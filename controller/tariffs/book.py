@@ -1,14 +1,13 @@
 """The book of prices: what a kWh costs and brings, slot by slot, all-in. What planner and loop read. Pure."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import date
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from controller.horizon import PriceSlot
+from controller.horizon import PriceSlot, slot_at
 from controller.tariffs.estimate import estimated
-from controller.tariffs.quotes import Quote
+from controller.tariffs.quotes import Quote, within
 from controller.tariffs.rules import Rules
 
 
@@ -48,7 +47,7 @@ class PriceBook:
     def _made_of(self, quotes: Sequence[Quote], begin_s: float, end_s: float) -> tuple[PriceSlot, ...]:
         if end_s <= begin_s:
             return ()
-        co2 = self._co2()
+        quotes, co2 = within(quotes, begin_s, end_s), within(self._co2(), begin_s, end_s)
         borders = {begin_s, end_s}
         for said in (quotes, co2):
             borders |= {b for q in said for b in (q.begin_s, q.end_s) if begin_s < b < end_s}
@@ -56,10 +55,9 @@ class PriceBook:
             if zones is not None:
                 borders.update(zones.borders(begin_s, end_s))
         edges = sorted(borders)
-        price_of, co2_of = _Finder(quotes), _Finder(co2)
         found = []
         for from_s, to_s in pairwise(edges):
-            slot = self._slot(from_s, to_s, price_of.at(from_s), co2_of.at(from_s))
+            slot = self._slot(from_s, to_s, slot_at(quotes, from_s), slot_at(co2, from_s))
             if slot is not None:
                 found.append(slot)
         return tuple(found)
@@ -84,17 +82,3 @@ class PriceBook:
             co2.co2_g_per_kwh if co2 is not None else None,
             guessed or (rules.feed_in_needs_spot and spot_ct is None),
         )
-
-
-class _Finder:
-    """Quotes, found by instant."""
-
-    def __init__(self, quotes: Sequence[Quote]) -> None:
-        self._quotes = quotes
-        self._starts = [quote.begin_s for quote in quotes]
-
-    def at(self, at_s: float) -> Quote | None:
-        index = bisect_right(self._starts, at_s) - 1
-        if index < 0 or at_s >= self._quotes[index].end_s:
-            return None
-        return self._quotes[index]

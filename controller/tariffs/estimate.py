@@ -5,11 +5,11 @@ day or not), moved by how much the level has changed since. What a plan needs of
 cheaper, not how much; where even that is unknown there is no estimate.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from controller.horizon import slot_at
 from controller.tariffs.quotes import QUARTER_S, Quote, all_in_of, known_until_s, mean_price, spot_of
 
 PriceOf = Callable[[Quote], float | None]
@@ -37,12 +37,11 @@ def estimated(
     at_s = begin_s // QUARTER_S * QUARTER_S
     if at_s < begin_s:
         at_s += QUARTER_S
-    starts = [quote.begin_s for quote in known]
-    past = _Past(known, starts, zone, is_holiday)
+    past = _Past(known, zone, is_holiday)
     last_day = datetime.fromtimestamp(begin_s - 1, zone).date()
     found = []
     while at_s < until_s:
-        if _quote_at(known, starts, at_s) is None:
+        if slot_at(known, at_s) is None:
             quote = past.like(at_s, last_day)
             if quote is not None:
                 found.append(quote)
@@ -56,11 +55,10 @@ class _Past:
     def __init__(
         self,
         known: Sequence[Quote],
-        starts: Sequence[float],
         zone: ZoneInfo,
         is_holiday: Callable[[date], bool],
     ) -> None:
-        self._known, self._starts, self._zone = known, starts, zone
+        self._known, self._zone = known, zone
         self._is_holiday = is_holiday
         self._means: dict[tuple[PriceOf, date], float | None] = {}
 
@@ -73,7 +71,7 @@ class _Past:
             if day > last_day or workday(day, self._is_holiday) is not kind:
                 continue
             then = datetime.combine(day, local.time(), self._zone).replace(fold=local.fold)
-            quote = _quote_at(self._known, self._starts, then.timestamp())
+            quote = slot_at(self._known, then.timestamp())
             if quote is None:
                 continue
             spot_ct, all_in_ct = (self._moved(quote, of, day, last_day) for of in (spot_of, all_in_of))
@@ -102,10 +100,3 @@ class _Past:
             mean, known_s = mean_price(self._known, begin_s, end_s, price_of)
             self._means[price_of, day] = mean if known_s >= ENOUGH_S else None
         return self._means[price_of, day]
-
-
-def _quote_at(known: Sequence[Quote], starts: Sequence[float], at_s: float) -> Quote | None:
-    index = bisect_right(starts, at_s) - 1
-    if index < 0 or at_s >= known[index].end_s:
-        return None
-    return known[index]

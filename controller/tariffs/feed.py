@@ -111,9 +111,10 @@ class Feed:
         """Drop the connection."""
         await self.source.close()
 
-    def remember(self, key: str, text: str) -> None:
-        """Keep a note beside the prices; it is written with them."""
+    async def remember(self, key: str, text: str) -> None:
+        """Keep a note beside the prices, also over a restart."""
         self.stored.notes[key] = text
+        await self._keep(())
 
     def _failed(self, error: TariffError) -> None:
         now_s, tries = self._now_s(), self._tries

@@ -52,7 +52,7 @@ class Market:
         now_s = self._clock.wall().timestamp()
         if self._first_fails(now_s) or self._to_compare(now_s):
             await self.secondary.step()
-            self._compare(now_s)
+            await self._compare(now_s)
 
     def _first_fails(self, now_s: float) -> bool:
         if self.primary.failures >= PATIENCE:
@@ -74,7 +74,7 @@ class Market:
         day = self._tomorrow(now_s)[0]
         return self.primary.has_tomorrow(now_s) and self.primary.stored.notes.get("compared") != day
 
-    def _compare(self, now_s: float) -> None:
+    async def _compare(self, now_s: float) -> None:
         """Compare the means of tomorrow, once for each day; the first source stays the one that counts."""
         if self.secondary is None or not self._to_compare(now_s):
             return
@@ -82,7 +82,7 @@ class Market:
         (ours, ours_s), (theirs, theirs_s) = (mean_price(feed.quotes, begin_s, end_s) for feed in self.feeds)
         if min(ours_s, theirs_s) < ENOUGH * (end_s - begin_s):
             return
-        self.primary.stored.notes["compared"] = day
+        await self.primary.remember("compared", day)
         names = f"{self.primary.name} {ours:.2f}, {self.secondary.name} {theirs:.2f} ct/kWh"
         if abs(ours - theirs) > max(ALIKE_CT, ALIKE_SHARE * abs(ours)):
             log.warning("event=prices_differ day=%s %s", day, names)

@@ -69,5 +69,5 @@ def due_s(now_s: float, tries: Tries, until_s: float, rhythm: Rhythm) -> float:
     published = datetime.combine(local.date(), rhythm.published, rhythm.zone)
     published_s = published.timestamp() + tries.day_draw * SPREAD_S
     if last_s < published_s:
-        return min(at_rest_s, published_s)
+        return min(at_rest_s, max(published_s, last_s + FIRST_RETRY_S))
     return last_s + (SOON_S if local.hour < EVENING else HOURLY_S) * jitter

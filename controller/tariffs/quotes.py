@@ -3,6 +3,7 @@
 Instants are UTC seconds since 1970. A gap means "not known"; nothing is ever carried over it.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -120,11 +121,22 @@ def merged(old: Sequence[Quote], new: Sequence[Quote], keep_from_s: float) -> tu
 def known_until_s(quotes: Sequence[Quote], from_s: float) -> float:
     """Return until when prices are known without a gap from an instant on; the instant if it has none."""
     until_s = from_s
-    for quote in quotes:
-        if quote.begin_s > until_s:
+    for index in range(max(bisect_right(quotes, from_s, key=begin_of) - 1, 0), len(quotes)):
+        if quotes[index].begin_s > until_s:
             break
-        until_s = max(until_s, quote.end_s)
+        until_s = max(until_s, quotes[index].end_s)
     return until_s
+
+
+def within(quotes: Sequence[Quote], begin_s: float, end_s: float) -> Sequence[Quote]:
+    """Return those of quotes in order of time that touch a span."""
+    first = max(bisect_right(quotes, begin_s, key=begin_of) - 1, 0)
+    return quotes[first : bisect_left(quotes, end_s, lo=first, key=begin_of)]
+
+
+def begin_of(quote: Quote) -> float:
+    """Return when it begins."""
+    return quote.begin_s
 
 
 def spot_of(quote: Quote) -> float | None:
@@ -142,7 +154,7 @@ def mean_price(
 ) -> tuple[float, float]:
     """Return the time-weighted mean price of a span in ct/kWh, and how many s of it are known."""
     weight_s = total = 0.0
-    for quote in quotes:
+    for quote in within(quotes, begin_s, end_s):
         inside_s = min(quote.end_s, end_s) - max(quote.begin_s, begin_s)
         price = price_of(quote)
         if inside_s > 0 and price is not None:

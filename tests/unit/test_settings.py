@@ -17,6 +17,7 @@ from controller.errors import ConfigError
 from controller.load_settings import load_settings
 from controller.resources import config_dir
 from controller.settings import ChargerSettings, MeterSettings, Settings
+from controller.settings_tariffs import ZoneSettings
 
 GOOD = """
 [grid]
@@ -138,10 +139,10 @@ def test_the_example_shows_every_option_once_and_its_default() -> None:
     shown, table, uncommented = [], "", []
     for line in lines:
         section = re.match(r"#? ?\[(\w+)\]", line)
-        several = re.match(r"# (\[\[(\w+)\]\])", line)
+        several = re.match(r"# (\[\[([\w.]+)\]\]|\[(\w+\.\w+)\])", line)
         option = re.match(r"(# )?(\w+) = ", line)
         if several:
-            table = several[2]
+            table = (several[2] or several[3]).rpartition(".")[2]
             line = several[1]
         elif section:
             table = section[1]
@@ -153,14 +154,19 @@ def test_the_example_shows_every_option_once_and_its_default() -> None:
         uncommented.append(line.removeprefix("# ") if option else line)
     assert sorted(shown) == sorted(_options(Settings))
     document = tomllib.loads("\n".join(uncommented))
+    for zone in (*document["tariff"].pop("zones"), *document["tariff"].pop("grid_fees")):
+        assert ZoneSettings.model_validate(zone)  # samples of which each needs another choice
     assert Settings.model_validate(document)
     for table, section in document.items():
         if isinstance(section, list):  # samples: everything about a car is learned by default
             continue
-        model = Settings.model_fields[table].annotation
+        annotation = Settings.model_fields[table].annotation
+        model = next(
+            m for m in [*getattr(annotation, "__args__", ()), annotation] if hasattr(m, "model_fields")
+        )
         for key, value in section.items():
             default = model.model_fields[key].default
-            if table not in ("grid", "charger", "strategy"):
+            if table not in ("grid", "charger", "strategy") and not (table == "tariff" and default is None):
                 assert value == default, f"{table}.{key}"
 
 
