@@ -85,13 +85,18 @@ def _in_words(settings: "Settings") -> str:
         "zones": "by the clock",
         "market": f"from {market.source}" if market is not None else "",
     }[tariff.import_price]
-    made_up = "all-in"
+    added = []
     if tariff.makeup == "energy_only":
-        grid = "by the clock" if tariff.grid_fees else f"{tariff.grid_fee_ct_per_kwh:g}"
-        made_up = (
-            f"plus {tariff.markup:.1%}, supplier {tariff.supplier_ct_per_kwh:g}, grid fee {grid}, levies "
-            f"{tariff.levies_ct_per_kwh:g} ct, and {tariff.vat:.0%} VAT on it all"
-        )
+        parts = {
+            "supplier": tariff.supplier_ct_per_kwh,
+            "grid fee": tariff.grid_fee_ct_per_kwh,
+            "levies": tariff.levies_ct_per_kwh,
+        }
+        added = [f"{tariff.markup:.1%}"] if tariff.markup else []
+        added += [f"{name} {ct:g} ct" for name, ct in parts.items() if ct]
+        added += ["grid fees by the clock"] if tariff.grid_fees else []
+        added += [f"{tariff.vat:.0%} VAT on it all"] if tariff.vat else []
+    made_up = f"plus {', '.join(added)}" if added else "nothing added"
     feed_in = {
         "fixed": f"{prices.feed_in_ct_per_kwh:g} ct",
         "spot": f"the exchange less {tariff.feed_in_fee_ct_per_kwh:g} ct",
@@ -101,22 +106,15 @@ def _in_words(settings: "Settings") -> str:
 
 
 def _print_sources(found: "Tariffs", zone: ZoneInfo, now_s: float) -> None:
-    from rich.table import Table
-
-    if not found.feeds:
-        return
-    table = Table("source", "fetched", "known until", "next", "last answer", box=None, pad_edge=False)
     for feed in found.feeds:
-        stored, until_s = feed.stored, feed.until_s(now_s)
-        due_s = feed.next_s()
-        table.add_row(
-            feed.source.identity,
-            "never" if stored.fetched_s is None else _when(stored.fetched_s, zone),
-            "nothing for now" if until_s <= now_s else _when(until_s, zone),
-            "when the service runs" if due_s <= now_s else _when(due_s, zone),
-            escaped(stored.failure) or ("good" if stored.fetched_s is not None else "none"),
-        )
-    out.print(table)
+        stored, until_s, due_s = feed.stored, feed.until_s(now_s), feed.next_s(now_s)
+        fetched = "never fetched" if stored.fetched_s is None else f"fetched {_when(stored.fetched_s, zone)}"
+        known = "no price for now" if until_s <= now_s else f"known until {_when(until_s, zone)}"
+        following = "due now" if due_s <= now_s else f"next {_when(due_s, zone)}"
+        out.print(f"[bold]{escaped(feed.source.identity)}[/]")
+        out.print(f"  {known}, {fetched}, {following}")
+        if stored.failure:
+            out.print(f"  [yellow]last try: {escaped(stored.failure)}[/]")
 
 
 def _days(found: "Tariffs", zone: ZoneInfo, now_s: float) -> "list[tuple[str, list[PriceSlot]]]":

@@ -68,9 +68,8 @@ class Feed:
         """Return whether the next day is published and known."""
         return self.until_s(now_s) >= tomorrow_until_s(now_s, self.rhythm.zone)
 
-    def next_s(self) -> float:
-        """Return when the source is asked next, in UTC s."""
-        now_s = self._now_s()
+    def next_s(self, now_s: float) -> float:
+        """Return when the source is asked next, in UTC s; not after `now_s` if it is due."""
         return due_s(now_s, self._tries, self.until_s(now_s), self.rhythm)
 
     async def step(self) -> None:
@@ -79,7 +78,8 @@ class Feed:
         if abs(offset_s - self._offset_s) > STEP_CLOCK_S:
             self._offset_s = offset_s
             self._tries = Tries(draw=self._rng.random(), day_draw=self._tries.day_draw)
-        if not self._busy and self._now_s() >= self.next_s():
+        now_s = self._now_s()
+        if not self._busy and now_s >= self.next_s(now_s):
             await self.ask()
 
     async def ask(self) -> bool:
@@ -133,7 +133,7 @@ class Feed:
             self._note("tariff", "warning", f"{text}; prices are known until {self._known()}")
 
     async def _keep(self, raw: tuple[bytes, ...]) -> None:
-        self.stored = replace(self.stored, due_s=self.next_s())
+        self.stored = replace(self.stored, due_s=self.next_s(self._now_s()))
         try:
             await asyncio.to_thread(self._file.save, self.stored, raw)
         except OSError as error:

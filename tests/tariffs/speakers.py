@@ -1,13 +1,13 @@
 """The services as speakers: each turns the same prices into its own kind of answer, and has its own client.
 
-The shapes are those the services' users and documents describe; the numbers are made up. What a client must find
-in an answer is known from what went in, never from the client.
+The shapes are those the services' users and documents describe; the numbers are made up. What a client must
+find in an answer is known from what went in, never from the client.
 """
 
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from controller.tariffs.awattar import Awattar
@@ -43,9 +43,9 @@ class Slot:
 
 def day_slots(day: str, step_s: int = 900, zone: ZoneInfo = CET, base_ct: float = 8.0) -> list[Slot]:
     """Return a local day of made-up prices, as long as that day is."""
-    date = datetime.strptime(day, "%Y-%m-%d").date()
-    begin_s = int(datetime.combine(date, time(), zone).timestamp())
-    end_s = int(datetime.combine(date + timedelta(days=1), time(), zone).timestamp())
+    today = date.fromisoformat(day)
+    begin_s = int(datetime.combine(today, time(), zone).timestamp())
+    end_s = int(datetime.combine(today + timedelta(days=1), time(), zone).timestamp())
     count = (end_s - begin_s) // step_s
     return [
         Slot(begin_s + i * step_s, begin_s + (i + 1) * step_s, round(base_ct + (i * 37 % 113) / 7 - 9, 3))
@@ -233,16 +233,14 @@ def _plain(speak: Callable[[Sequence[Slot]], bytes]) -> Callable[[Asked, Sequenc
     return lambda asked, slots: Reply(speak(slots))
 
 
+_CHARTS: Callable[[Web], Source] = lambda web: EnergyCharts("DE-LU", 500.0, web)  # noqa: E731
+_DANISH: Callable[[Web], Source] = lambda web: EnergiData("DK1", "DKK", 5000.0, web)  # noqa: E731
 SPEAKERS = [
     Speaker("awattar", _plain(awattar), lambda web: Awattar("de", 500.0, web), 3600, _spot),
-    Speaker(
-        "energy_charts", _plain(energy_charts), lambda web: EnergyCharts("DE-LU", 500.0, web), 900, _spot
-    ),
+    Speaker("energy_charts", _plain(energy_charts), _CHARTS, 900, _spot),
     Speaker("entsoe", _plain(entsoe), lambda web: Entsoe(EIC, "EUR", 500.0, web), 900, _spot),
     Speaker("nord_pool", _by_day, lambda web: NordPool("GER", "EUR", 500.0, web), 900, _spot),
-    Speaker(
-        "energi_data", _plain(energi_data), lambda web: EnergiData("DK1", "DKK", 5000.0, web), 900, _spot
-    ),
+    Speaker("energi_data", _plain(energi_data), _DANISH, 900, _spot),
     Speaker("tibber", _in_two_lists, lambda web: Tibber(None, "EUR", 500.0, web), 900, _both),
     Speaker(
         "octopus",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -133,7 +134,7 @@ def test_every_instant_has_one_price(day: str, hole: int, length: int) -> None:
     fees = [{"ct_per_kwh": 1.0, "hours": ["22:15-05:45"]}, {"ct_per_kwh": 2.0, "hours": ["02:00-03:00"]}]
     slots = book({**SPOT, "grid_fees": fees}, quotes).slots(begin_s, begin_s + length)
     covered = 0.0
-    for before, after in zip(slots, slots[1:], strict=False):
+    for before, after in pairwise(slots):
         assert before.end_s <= after.begin_s
     for slot in slots:
         assert slot.begin_s < slot.end_s
@@ -198,7 +199,7 @@ def test_without_a_day_of_its_kind_there_is_no_estimate() -> None:
 
 
 def test_estimates_rank_the_hours_of_recorded_days() -> None:
-    """On the recorded days the ranks of estimated and true hours agree better than yesterday's do (measured)."""
+    """On the recorded days the ranks of estimated and true hours agree better than yesterday's do."""
     days = hours_of_2024()
     ours, yesterday = [], []
     for day in sorted(days)[9:-1:3]:

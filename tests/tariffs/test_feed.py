@@ -52,7 +52,7 @@ async def test_until_tomorrow_is_there_it_is_asked_for(tmp_path: Path) -> None:
 
 
 async def test_two_days_without_network(tmp_path: Path) -> None:
-    """What was known stays usable to its end; after it the price is absent, said once, and the fixed one counts."""
+    """What was known stays usable to its end; after it the price is absent and the fixed one counts."""
     async with World(tmp_path, "2026-01-14T13:40", MARKET) as world:
         await world.tariffs.step()
         world.fault = lambda asked: Reply(b"", 503)
@@ -215,7 +215,7 @@ class TwoMarkets(World):
 
 
 async def test_the_second_source_stands_in(tmp_path: Path) -> None:
-    """With the first one down prices come from the second within minutes; back, the first one counts again."""
+    """With the first one down prices come from the second within minutes; back, the first one counts."""
     async with TwoMarkets(tmp_path, "2026-01-14T13:40", BOTH) as world:
         world.fault = lambda asked: Reply(b"", 500)
         await world.live(0.3, step_s=60)
@@ -238,7 +238,7 @@ async def test_a_tomorrow_the_first_does_not_have(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shift_ct", [0.0, 0.3, 4.0])
 async def test_means_of_tomorrow_are_compared_once(tmp_path: Path, shift_ct: float) -> None:
-    """A difference is said once a day, small ones are rounding; the first source stays the one that counts."""
+    """A difference is said once a day, small ones are rounding; the first source goes on counting."""
     async with TwoMarkets(tmp_path, "2026-01-14T13:40", BOTH) as world:
         world.other = [
             replace(s, ct=s.ct + shift_ct) for s in published(world.clock.wall()) if s.ct is not None

@@ -1,7 +1,7 @@
 """When a source is asked again: by need, never in a rush, never against its word."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -100,7 +100,7 @@ def test_ten_thousand_houses_do_not_come_at_once() -> None:
 
 def test_octopus_publishes_later() -> None:
     """A source with its own hour is asked at that hour, in its own zone."""
-    london = Rhythm(ZoneInfo("Europe/London"), (datetime.min + timedelta(hours=16, minutes=5)).time())
+    london = Rhythm(ZoneInfo("Europe/London"), time(16, 5))
     now = datetime(2026, 7, 1, 12, tzinfo=london.zone).timestamp()
     until = datetime(2026, 7, 1, 23, tzinfo=london.zone).timestamp()
     at_s = due_s(now, Tries(now - 3600, day_draw=0.0), until, london)

@@ -73,7 +73,7 @@ def test_the_mean_is_the_mean_of_quarters(quotes: list[Quote], begin: int, lengt
 @patient
 @given(st.lists(st.sampled_from([900, 1800, 3600, 7200, 10_800]), max_size=20))
 def test_ends_never_pass_the_next_start(steps: list[int]) -> None:
-    """Each end is after its start, at most at the next one, and the step itself where that is a market's length."""
+    """Each end is after its start, at most at the next one, and the step where that is a market's length."""
     starts = [0.0]
     for step in steps:
         starts.append(starts[-1] + step)

@@ -80,7 +80,7 @@ def test_a_damaged_file_is_moved_aside_and_said(tmp_path: Path, damage: bytes) -
 def test_any_bytes_are_prices_or_nothing(
     tmp_path_factory: pytest.TempPathFactory, junk: bytes, at: int
 ) -> None:
-    """Bytes overwritten anywhere: what loads is in order and finite, or there is a complaint, or another tariff."""
+    """Bytes overwritten anywhere: what loads is in order, and nothing is raised."""
     path = tmp_path_factory.mktemp("store") / "p.json"
     PriceFile(path, "x").save(stored())
     body = bytearray(path.read_bytes())
@@ -115,7 +115,7 @@ KILLED = """
     ids=["before-sync", "after-sync", "before-rename", "after-rename"],
 )
 def test_killed_at_any_moment_of_a_write_nothing_is_lost(tmp_path: Path, call: str, after: bool) -> None:
-    """A process that is killed while writing leaves the old prices or the new ones, whole, never half of any."""
+    """A process that is killed while writing leaves the old prices or the new ones, whole."""
     path = tmp_path / "p.json"
     PriceFile(path, "x").save(stored())
     code = textwrap.dedent(KILLED.format(call=call, after=after))

@@ -1,4 +1,4 @@
-"""A year of real prices through the whole chain: HTTP, file, book, the price of now; both changes of the clocks."""
+"""A year of real prices through HTTP, file and book to the price of now; both changes of the clocks."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -70,7 +70,7 @@ async def test_the_week_the_clocks_change(tmp_path: Path, change: date) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_a_year_of_hours(tmp_path: Path) -> None:
-    """Every hour of 2024 has its price, tomorrow is known by 14:00, and the service is asked a few times a day."""
+    """Every hour of 2024 has its price, tomorrow is known by 14:00, a few questions are asked a day."""
     asked, seen = await lived(tmp_path, hours_of_2024(), date(2024, 1, 1), date(2024, 12, 30))
     assert seen == 364 * 24
     assert asked <= 364 * 6

@@ -1,6 +1,7 @@
-"""Prices by the clock on the wall: every instant of every day has exactly one, the days of 23 and 25 hours too."""
+"""Prices by the clock on the wall: every instant has exactly one, on days of 23 and 25 hours too."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -132,7 +133,7 @@ def test_between_borders_the_price_does_not_change(parts: list[dict[str, object]
     edges = [begin_s, *made.borders(begin_s, end_s), end_s]
     assert edges == sorted(edges)
     before = None
-    for from_s, to_s in zip(edges, edges[1:], strict=False):
+    for from_s, to_s in pairwise(edges):
         prices = {made.at(from_s + step) for step in range(0, int(to_s - from_s), 300)}
         assert len(prices) == 1
         assert prices != before
@@ -164,7 +165,7 @@ def test_across_midnight_the_evening_names_the_day() -> None:
 
 
 def test_a_public_holiday_is_no_working_day() -> None:
-    """On a Friday that is a holiday Mon-Fri does not hold; a holiday on a Saturday is a Saturday all the same."""
+    """On a holiday Mon-Fri does not hold; a holiday on a Saturday is a Saturday all the same."""
     work = zones({"ct_per_kwh": 10.0, "days": ["Mon-Fri"]})
     rest = zones({"ct_per_kwh": 10.0, "days": ["Sat", "Sun"]})
     free = zones({"ct_per_kwh": 10.0, "days": ["Holiday"]})
