@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from controller.clock import Clock
-from controller.errors import TariffBusy, TariffError, TariffRefused
+from controller.errors import TariffBusy, TariffError, TariffImplausible, TariffRefused
 from controller.logging_setup import Faults
 from controller.tariffs.pace import MOST_PAUSE_S, Rhythm, Tries, due_s, tomorrow_until_s
 from controller.tariffs.quotes import Quote, known_until_s, merged
@@ -91,6 +91,12 @@ class Feed:
             self._failed(error)
             await self._keep(())
             return False
+        except Exception as error:
+            # A mistake of ours: it counts as a failure, or the source would be asked again without a pause.
+            log.exception("event=bug source=%s", self.name)
+            self._failed(TariffImplausible(f"its answer met a mistake of ampilot ({type(error).__name__})"))
+            await self._keep(())
+            return False
         finally:
             self._busy = False
         now_s = self._now_s()
@@ -130,7 +136,8 @@ class Feed:
         text = f"{self.name}: {error}"
         self.stored = replace(self.stored, tried_s=now_s, failure=str(error)[:300])
         if self._faults.report("tariff", text):
-            self._note("tariff", "warning", f"{text}; prices are known until {self._known()}")
+            severity = "error" if self._tries.refused else "warning"  # a refusal is for a person to mend
+            self._note("tariff", severity, f"{text}; prices are known until {self._known()}")
 
     async def _keep(self, raw: tuple[bytes, ...]) -> None:
         self.stored = replace(self.stored, due_s=self.next_s(self._now_s()))

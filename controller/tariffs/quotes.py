@@ -20,7 +20,8 @@ LATE_S = 1
 FAR_S = 40 * 86_400
 """Prices further away than this are of another unit of time (ms for s) or another year."""
 
-LONGEST_S = 7 * 86_400
+LONGEST_S = 20 * 86_400
+"""Longest a single price may hold: one that is open-ended is cut to the span that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

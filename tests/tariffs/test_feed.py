@@ -128,6 +128,33 @@ async def test_a_partial_answer_is_merged(tmp_path: Path) -> None:
         assert all(s.import_ct_per_kwh < 60 for s in slots[8:])
 
 
+async def test_a_refusal_is_for_a_person(tmp_path: Path) -> None:
+    """401 is an error event at once, and the service is left alone for an hour."""
+    async with World(tmp_path, "2026-01-14T10:00", MARKET) as world:
+        world.fault = lambda asked: Reply(b"", 401)
+        await world.live(0.8)
+        assert len(world.server.asked) == 1
+        (said,) = world.said("error")
+        assert "Remedy" in said
+        await world.live(0.5)
+        assert len(world.server.asked) == 2
+
+
+async def test_a_mistake_of_ours_does_not_hammer_the_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A parser that raises what it must not counts as a failure, with growing pauses."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("controller.tariffs.energy_charts.parse", broken)
+    async with World(tmp_path, "2026-01-14T10:00", MARKET) as world:
+        await world.live(1.0, step_s=30)
+        assert 4 <= len(world.server.asked) <= 7
+        assert any("ZeroDivisionError" in text for text in world.said("warning"))
+
+
 async def test_a_pause_is_obeyed(tmp_path: Path) -> None:
     """429 with two hours: not one request in them, also over a restart, and one soon after."""
     async with World(tmp_path, "2026-01-14T10:00", MARKET) as world:

@@ -439,7 +439,7 @@ async def test_octopus_pages_are_followed_but_not_to_elsewhere() -> None:
 def test_octopus_open_ends_and_ways_of_paying() -> None:
     """A rate without an end holds to the end of the span; of two ways of paying the configured one counts."""
     begin_s = day_slots("2026-01-14")[0].begin_s
-    span = (float(begin_s), begin_s + 86_400.0)
+    span = (float(begin_s), begin_s + 12 * 86_400.0)  # as long as the first visit asks for
 
     def page(*rates: tuple[float, str, str | None, str | None]) -> bytes:
         rows = [
