@@ -52,7 +52,7 @@ FOLDER = "prices"
 TOKEN_CREDENTIAL = "tariff_token"  # noqa: S105 - the credential's name, not a token
 CREDENTIAL_ADVICE = (
     "[tariff.market] token_file is missing and there is no systemd credential tariff_token. Remedy: write "
-    "the token to a file of its own, mode 0600, and name it there; under systemd add systemd/tariff-token.conf."
+    "the token to a file of its own, mode 0600, and name it there. The service: see systemd/tariff-token.conf"
 )
 CO2_IDLE_S = 3 * 3600.0
 HOLIDAYS_AGAIN_S = 3600.0
