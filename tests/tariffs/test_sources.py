@@ -273,19 +273,28 @@ async def test_another_unit_or_place_is_refused(body: bytes, parse: str) -> None
         await fetched(speaker, lambda asked: Reply(body), day_slots("2026-01-14"))
 
 
+def http_date(after_s: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=after_s), usegmt=True)
+
+
+def iso_date(after_s: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=after_s)).isoformat()
+
+
 @pytest.mark.parametrize(
-    ("headers", "wait_s"),
+    ("header", "said", "wait_s"),
     [
-        ({"Retry-After": "120"}, 120.0),
-        ({"Retry-After": format_datetime(datetime.now(UTC) + timedelta(seconds=300), usegmt=True)}, 300.0),
-        ({"X-Ratelimit-Retry-At": (datetime.now(UTC) + timedelta(seconds=200)).isoformat()}, 200.0),
-        ({"Retry-After": "soon"}, None),
-        ({}, None),
+        ("Retry-After", lambda: "120", 120.0),
+        ("Retry-After", lambda: http_date(300.0), 300.0),
+        ("X-Ratelimit-Retry-At", lambda: iso_date(200.0), 200.0),
+        ("Retry-After", lambda: http_date(-300.0), 0.0),
+        ("Retry-After", lambda: "soon", None),
+        ("Other", lambda: "120", None),
     ],
 )
-async def test_a_pause_is_understood(headers: dict[str, str], wait_s: float | None) -> None:
-    """Seconds, a date, or the header of some services; nonsense is no pause."""
-    error = await failing(SPEAKERS[0], Reply(status=429, headers=headers))
+async def test_a_pause_is_understood(header: str, said: Callable[[], str], wait_s: float | None) -> None:
+    """Seconds, a date, or the header of some services; the past is no pause, nonsense is none either."""
+    error = await failing(SPEAKERS[0], Reply(status=429, headers={header: said()}))
     assert isinstance(error, TariffBusy)
     if wait_s is None:
         assert error.retry_after_s is None
