@@ -107,7 +107,8 @@ def _in_words(settings: "Settings") -> str:
 
 def _print_sources(found: "Tariffs", zone: ZoneInfo, now_s: float) -> None:
     for feed in found.feeds:
-        stored, until_s, due_s = feed.stored, feed.until_s(now_s), feed.next_s(now_s)
+        stored, until_s = feed.stored, feed.until_s(now_s)
+        due_s = stored.due_s or now_s
         fetched = "never fetched" if stored.fetched_s is None else f"fetched {_when(stored.fetched_s, zone)}"
         known = "no price for now" if until_s <= now_s else f"known until {_when(until_s, zone)}"
         following = "due now" if due_s <= now_s else f"next {_when(due_s, zone)}"

@@ -40,8 +40,8 @@ class Feed:
             note("tariff", "warning", file.complaint)
         self._faults = Faults(log, clock.monotonic)
         self._tries = Tries(last_s=self.stored.tried_s, draw=rng.random(), day_draw=rng.random())
-        if self.stored.failure:
-            self._tries = replace(self._tries, failures=1, not_before_s=self.stored.due_s or 0.0)
+        if self.stored.failure:  # a restart may be the cure: asked again soon, but never in a pause
+            self._tries = replace(self._tries, failures=1, not_before_s=self.stored.not_before_s)
         self._offset_s = self._clock_offset_s()
         self._busy = False
 
@@ -140,7 +140,8 @@ class Feed:
             self._note("tariff", severity, f"{text}; prices are known until {self._known()}")
 
     async def _keep(self, raw: tuple[bytes, ...]) -> None:
-        self.stored = replace(self.stored, due_s=self.next_s(self._now_s()))
+        due_s = self.next_s(self._now_s())
+        self.stored = replace(self.stored, due_s=due_s, not_before_s=self._tries.not_before_s)
         try:
             await asyncio.to_thread(self._file.save, self.stored, raw)
         except OSError as error:

@@ -24,12 +24,16 @@ MOST_RAW_BYTES = 512 * 1024
 
 @dataclass(slots=True)
 class Stored:
-    """What is known of a source: its quotes, when they came, what the last try said, when the next one is."""
+    """What is known of a source: its quotes, when they came, what the last try said, when the next one is.
+
+    `not_before_s` is the pause the service asked for, which holds over a restart.
+    """
 
     quotes: tuple[Quote, ...] = ()
     fetched_s: float | None = None
     tried_s: float | None = None
     due_s: float | None = None
+    not_before_s: float = 0.0
     failure: str = ""
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -74,6 +78,7 @@ class PriceFile:
             "fetched_s": stored.fetched_s,
             "tried_s": stored.tried_s,
             "due_s": stored.due_s,
+            "not_before_s": stored.not_before_s,
             "failure": stored.failure,
             "notes": stored.notes,
             "quotes": [[q.begin_s, q.end_s, *q.values()] for q in stored.quotes],
@@ -127,7 +132,8 @@ def _stored(document: dict[str, Any]) -> Stored:
     times = (document[key] for key in ("fetched_s", "tried_s", "due_s"))
     fetched_s, tried_s, due_s = (None if at is None else _finite(at) for at in times)
     notes = {str(key): str(text) for key, text in document["notes"].items()}
-    return Stored(tuple(quotes), fetched_s, tried_s, due_s, str(document["failure"])[:300], notes)
+    pause_s = _finite(document["not_before_s"])
+    return Stored(tuple(quotes), fetched_s, tried_s, due_s, pause_s, str(document["failure"])[:300], notes)
 
 
 def _finite(value: Any) -> float:

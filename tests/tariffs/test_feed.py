@@ -138,6 +138,46 @@ async def test_a_refusal_is_for_a_person(tmp_path: Path) -> None:
         assert "Remedy" in said
         await world.live(0.5)
         assert len(world.server.asked) == 2
+        world.fault = None
+        world.start()  # with a new token: no hour of waiting
+        await world.live(0.1)
+        assert known(world) == "15 00:00"
+
+
+async def test_a_disk_that_refuses_costs_nothing_but_the_memory(tmp_path: Path) -> None:
+    """Prices that cannot be written are known all the same, and an event says where the trouble is."""
+    (tmp_path / "prices").write_text("in the way")
+    async with World(tmp_path, "2026-01-14T13:40", MARKET) as world:
+        await world.live(7)
+        assert known(world) == "16 00:00"
+        assert len([t for t in world.said("warning") if "cannot be written" in t]) == 1
+
+
+async def test_the_intensity_of_the_grid_rides_along(tmp_path: Path) -> None:
+    """CO2 is asked every three hours from a service of its own; when it fails prices are untouched."""
+    async with World(tmp_path, "2026-01-14T10:00", {**MARKET, "co2_country": "de"}) as world:
+        day = day_slots("2026-01-14")
+        body = {
+            "unix_seconds": [s.begin_s for s in day],
+            "co2eq": [200.0 + i if i < 44 else None for i in range(96)],
+            "co2eq_forecast": [300.0 + i for i in range(96)],
+        }
+
+        def answer(asked: Asked) -> Reply:
+            if asked.path == "/co2eq":
+                assert asked.params == {"country": "de"}
+                return Reply(json.dumps(body).encode())
+            return Reply(energy_charts(published(world.clock.wall())))
+
+        world.fault = answer
+        await world.live(8)
+        slots = world.tariffs.book.slots(day[0].begin_s, day[-1].end_s)
+        assert [s.co2_g_per_kwh for s in slots] == [200.0 + i if i < 44 else 300.0 + i for i in range(96)]
+        questions = [asked for asked in world.server.asked if asked.path == "/co2eq"]
+        assert 3 <= len(questions) <= 4
+        world.fault = lambda asked: Reply(b"", 500) if asked.path == "/co2eq" else answer(asked)
+        await world.live(8)
+        assert known(world) == "16 00:00"
 
 
 async def test_a_mistake_of_ours_does_not_hammer_the_source(

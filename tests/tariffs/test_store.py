@@ -22,7 +22,7 @@ QUOTES = (
 
 
 def stored(quotes: tuple[Quote, ...] = QUOTES) -> Stored:
-    return Stored(quotes, 1000.0, 1100.0, 1200.0, "a failure", {"compared": "2026-01-15"})
+    return Stored(quotes, 1000.0, 1100.0, 1200.0, 1150.0, "a failure", {"compared": "2026-01-15"})
 
 
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_prices_of_another_tariff_are_not_read(tmp_path: Path) -> None:
         b'{"format":99}',
         b'{"format":1,"of":"x","quotes":[[1,NaN,1,1,1]]}',
         b'{"format":1,"of":"x","quotes":[[900,1800,1,null,null],[900,1800,2,null,null]],"fetched_s":null,'
-        b'"tried_s":null,"due_s":null,"failure":"","notes":{}}',
+        b'"tried_s":null,"due_s":null,"not_before_s":0,"failure":"","notes":{}}',
         b"[" * 100_000,
     ],
     ids=["empty", "cut", "zeros", "list", "format", "nan", "overlap", "deep"],
