@@ -148,7 +148,7 @@ async def test_a_disk_that_refuses_costs_nothing_but_the_memory(tmp_path: Path) 
     """Prices that cannot be written are known all the same, and an event says where the trouble is."""
     (tmp_path / "prices").write_text("in the way")
     async with World(tmp_path, "2026-01-14T13:40", MARKET) as world:
-        await world.live(7)
+        await world.live(4)
         assert known(world) == "16 00:00"
         assert len([t for t in world.said("warning") if "cannot be written" in t]) == 1
 
