@@ -109,6 +109,10 @@ class Tariffs:
             self._fixed, import_ct_per_kwh=slot.import_ct_per_kwh, export_ct_per_kwh=slot.export_ct_per_kwh
         )
 
+    def stamp(self) -> tuple[float | None, ...]:
+        """Return a value that is another one whenever prices were fetched; for who plans with them."""
+        return tuple(feed.stored.fetched_s for feed in self.feeds)
+
     async def step(self) -> None:
         """Ask the sources whose time has come; to be called about twice a minute."""
         if self._holidays is not None:

@@ -27,9 +27,14 @@ def known(world: World) -> str:
 async def test_a_day_of_use(tmp_path: Path) -> None:
     """Asked at the start and a few times a day; tomorrow is known within half an hour of publication."""
     async with World(tmp_path, "2026-01-14T08:00", MARKET) as world:
+        before = world.tariffs.stamp()
         await world.live(0.1)
         assert known(world) == "15 00:00"
-        await world.live(5.4)
+        morning = world.tariffs.stamp()
+        await world.live(0.1)
+        assert before != morning == world.tariffs.stamp()
+        await world.live(5.3)
+        assert world.tariffs.stamp() != morning
         assert f"{world.now:%H:%M}" == "13:30"
         assert known(world) == "16 00:00"
         await world.live(18)
