@@ -71,7 +71,7 @@ def test_the_mean_is_the_mean_of_quarters(quotes: list[Quote], begin: int, lengt
 
 
 @patient
-@given(st.lists(st.sampled_from([900, 1800, 3600, 7200, 10_800]), max_size=20))
+@given(st.lists(st.sampled_from([900, 1800, 2700, 3600, 7200, 10_800]), max_size=20))
 def test_ends_never_pass_the_next_start(steps: list[int]) -> None:
     """Each end is after its start, at most at the next one, and the step where that is a market's length."""
     starts = [0.0]
@@ -80,9 +80,17 @@ def test_ends_never_pass_the_next_start(steps: list[int]) -> None:
     ends = ends_of(starts)
     for i, step in enumerate(steps):
         assert starts[i] < ends[i] <= starts[i + 1]
-        if step <= 3600:
+        if step in (900, 1800, 3600):
             assert ends[i] == starts[i + 1]
     assert 0 < ends[-1] - starts[-1] <= 3600
+
+
+def test_before_a_hole_the_usual_length_holds() -> None:
+    """An hour before a hole is an hour; a quarter a quarter; first, as the next; never longer."""
+    assert ends_of([0, 3600, 18_000, 21_600]) == [3600, 7200, 21_600, 25_200]
+    assert ends_of([0, 900, 18_000, 18_900]) == [900, 1800, 18_900, 19_800]
+    assert ends_of([0, 18_000, 21_600]) == [3600, 21_600, 25_200]
+    assert ends_of([0, 3600, 6300]) == [3600, 6300, 9900]
 
 
 def test_nothing_and_one() -> None:
