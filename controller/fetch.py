@@ -46,7 +46,10 @@ class Fetcher:
         self._base_url = base_url.rstrip("/")
         self._connect_s = timeout_s if connect_s is None else min(connect_s, timeout_s)
         self._timeout_s, self._failure, self._max_bytes = timeout_s, failure, max_bytes
-        self._tls = ssl.create_default_context(cafile=ca_file) if base_url.startswith("https") else None
+        secure = base_url.startswith("https")
+        # Without https no certificate is ever looked at: a context that trusts nobody spares loading them all.
+        blank = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls = ssl.create_default_context(cafile=ca_file) if secure else blank
         self._lock = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
 
@@ -93,7 +96,7 @@ class Fetcher:
         if self._client is None:
             self._client = httpx.AsyncClient(
                 base_url=self._base_url,
-                verify=self._tls if self._tls is not None else True,
+                verify=self._tls,
                 timeout=httpx.Timeout(self._timeout_s, connect=self._connect_s),
                 trust_env=False,
                 follow_redirects=False,

@@ -11,6 +11,7 @@ from controller.clock import SimClock
 from controller.errors import ConfigError
 from controller.load_settings import load_settings
 from controller.tariffs import public_holidays
+from controller.tariffs.areas import AREAS
 from controller.tariffs.assembly import Tariffs, open_tariffs
 from controller.tariffs.public_holidays import Holidays
 
@@ -127,6 +128,14 @@ def test_the_token_comes_from_its_file(tmp_path: Path, mode: int) -> None:
         assert "canary-55aa" not in said
     else:
         assert opened(tmp_path, text).secrets() == ["canary-55aa"]
+
+
+def test_the_codes_of_the_zones_are_no_typing_mistakes() -> None:
+    """The last of 16 characters is a check on the others: weights 16 to 2, modulo 37 (ENTSO-E, EIC manual)."""
+    signs = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
+    for name, area in AREAS.items():
+        total = sum(signs.index(sign) * (16 - place) for place, sign in enumerate(area.eic[:15]))
+        assert area.eic[15:] == signs[36 - (total - 1) % 37], name
 
 
 # -- public holidays --------------------------------------------------------------------------------------
