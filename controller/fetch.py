@@ -47,7 +47,7 @@ class Fetcher:
         self._connect_s = timeout_s if connect_s is None else min(connect_s, timeout_s)
         self._timeout_s, self._failure, self._max_bytes = timeout_s, failure, max_bytes
         secure = base_url.startswith("https")
-        # Without https no certificate is ever looked at: a context that trusts nobody spares loading them all.
+        # Without https no certificate is ever looked at: one that trusts nobody spares loading them all.
         blank = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls = ssl.create_default_context(cafile=ca_file) if secure else blank
         self._lock = asyncio.Lock()

@@ -131,7 +131,7 @@ def test_the_token_comes_from_its_file(tmp_path: Path, mode: int) -> None:
 
 
 def test_the_codes_of_the_zones_are_no_typing_mistakes() -> None:
-    """The last of 16 characters is a check on the others: weights 16 to 2, modulo 37 (ENTSO-E, EIC manual)."""
+    """The last of 16 signs checks the others: weights 16 to 2, modulo 37 (ENTSO-E, EIC manual)."""
     signs = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"
     for name, area in AREAS.items():
         total = sum(signs.index(sign) * (16 - place) for place, sign in enumerate(area.eic[:15]))
