@@ -68,7 +68,7 @@ class _Past:
         kind = workday(local.date(), self._is_holiday)
         for back in range(1, DAYS_BACK + 1):
             day = local.date() - timedelta(days=back)
-            if day > last_day or workday(day, self._is_holiday) is not kind:
+            if workday(day, self._is_holiday) is not kind:
                 continue
             then = datetime.combine(day, local.time(), self._zone).replace(fold=local.fold)
             quote = slot_at(self._known, then.timestamp())

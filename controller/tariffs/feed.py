@@ -19,9 +19,6 @@ log = logging.getLogger(__name__)
 KEEP_DAYS = 9
 """Past days that are kept: the estimate looks for a day of the same kind in them."""
 
-STEP_CLOCK_S = 120.0
-"""A wall clock that moved this much against the monotonic one was set: what was due is asked anew."""
-
 Note = Callable[[str, str, str], None]
 """Writes an event: kind, severity, text."""
 
@@ -42,7 +39,6 @@ class Feed:
         self._tries = Tries(last_s=self.stored.tried_s, draw=rng.random(), day_draw=rng.random())
         if self.stored.failure:  # a restart may be the cure: asked again soon, but never in a pause
             self._tries = replace(self._tries, failures=1, not_before_s=self.stored.not_before_s)
-        self._offset_s = self._clock_offset_s()
         self._busy = False
 
     @property
@@ -74,10 +70,6 @@ class Feed:
 
     async def step(self) -> None:
         """Ask the source if it is time to. What fails is noted; what is known stays."""
-        offset_s = self._clock_offset_s()
-        if abs(offset_s - self._offset_s) > STEP_CLOCK_S:
-            self._offset_s = offset_s
-            self._tries = Tries(draw=self._rng.random(), day_draw=self._tries.day_draw)
         now_s = self._now_s()
         if not self._busy and now_s >= self.next_s(now_s):
             await self.ask()
@@ -167,6 +159,3 @@ class Feed:
 
     def _now_s(self) -> float:
         return self._clock.wall().timestamp()
-
-    def _clock_offset_s(self) -> float:
-        return self._now_s() - self._clock.monotonic()

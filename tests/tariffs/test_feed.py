@@ -236,6 +236,17 @@ async def test_a_clock_that_was_wrong_is_no_reason_to_wait(tmp_path: Path) -> No
         assert known(world) == "15 00:00"
 
 
+async def test_a_clock_that_was_ahead_leaves_no_pause_behind(tmp_path: Path) -> None:
+    """A pause that was noted in 2030 does not hold for years once the time is set back."""
+    async with World(tmp_path, "2030-01-02T00:00", MARKET) as world:
+        world.fault = lambda asked: Reply(b"", 429, {"Retry-After": "86400"})
+        await world.live(0.2)
+        world.fault = None
+        world.clock.step_wall(local("2026-01-14T09:00").timestamp() - world.now_s)
+        await world.live(0.01, step_s=30)
+        assert known(world) == "15 00:00"
+
+
 async def test_a_damaged_file_is_said_and_healed(tmp_path: Path) -> None:
     """The cache is moved aside, an event says so, and the prices are fetched again."""
     async with World(tmp_path, "2026-01-14T10:00", MARKET) as world:
