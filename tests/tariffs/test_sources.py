@@ -359,6 +359,17 @@ def test_xml_has_no_traps(body: bytes) -> None:
         entsoe.parse(body, "EUR", 500.0, 0.0)
 
 
+def test_a_document_type_is_refused_whatever_follows() -> None:
+    """A price list that is good but for a document type before it is refused as such."""
+    good = speakers.entsoe(day_slots("2026-01-14"))
+    head, _, rest = good.partition(b"?>")
+    now_s = day_slots("2026-01-14")[0].begin_s
+    assert entsoe.parse(good, "EUR", 500.0, now_s)
+    for kind in (b"<!DOCTYPE Publication_MarketDocument>", b'<!DOCTYPE x [<!ENTITY b "c">]>'):
+        with pytest.raises(TariffImplausible, match="document type"):
+            entsoe.parse(head + b"?>" + kind + rest, "EUR", 500.0, now_s)
+
+
 async def test_entsoe_shows_its_token_to_the_platform_only(caplog: pytest.LogCaptureFixture) -> None:
     """It must travel as a query parameter; it is in no log line and no error, even if repeated to us."""
     caplog.set_level(logging.DEBUG)
