@@ -1,7 +1,7 @@
 """What a source said of the sun: steps of any length, checked, and cut into quarters of an hour. Pure.
 
-A source tells either the irradiance on level ground (`ghi`, W/m2) or the power of the described roofs (`power`, W).
-Steps that are longer than a quarter take the shape of a clear sky, which keeps their energy.
+A source tells either the irradiance on level ground (`ghi`, W/m2) or the power of the described roofs
+(`power`, W). Steps that are longer than a quarter take the shape of a clear sky, which keeps their energy.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,9 @@
-"""The sun without any forecast: a clear sky, dimmed as it was dimmed of late at the same height of the sun. Pure.
+"""The sun without any forecast: a clear sky, dimmed as it was dimmed of late at the same height of the sun.
+Pure.
 
-Clearness here is relative: what the sun gave against what the learned gain makes of a clear sky, so that it means
-"as usual" at 1 whatever the roofs are. Mornings and afternoons are kept apart as far as each has been seen.
+Clearness here is relative: what the sun gave against what the learned gain makes of a clear sky, so that it
+means "as usual" at 1 whatever the roofs are. Mornings and afternoons are kept apart as far as each has been
+seen.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +41,9 @@ class Clearness:
         seen = clear = largest = 0.0
         for _, bands in self.days:
             for (other, half), (seen_w, clear_w) in bands.items():
-                share = {0: 1.0, 1: 0.5}.get(abs(other - band), 0.1) * (1.0 if half == morning else OTHER_SIDE)
+                share = {0: 1.0, 1: 0.5}.get(abs(other - band), 0.1) * (
+                    1.0 if half == morning else OTHER_SIDE
+                )
                 seen += share * seen_w
                 clear += share * clear_w
                 largest = max(largest, clear_w)

@@ -1,7 +1,8 @@
 """forecast.solar: the energy of a roof by the hour; one request a roof, twelve an hour and address.
 
-Without a key: it would stand in the URL. Stamps are local unless `time=utc` is asked for; the energy belongs to the
-time *before* its stamp, the first of a day is sunrise. https://doc.forecast.solar/doku.php?id=api:estimate
+Without a key: it would stand in the URL. Stamps are local unless `time=utc` is asked for; the energy
+belongs to the time *before* its stamp, the first of a day is sunrise.
+https://doc.forecast.solar/doku.php?id=api:estimate
 """
 
 from collections.abc import Mapping, Sequence

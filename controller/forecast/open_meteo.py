@@ -1,7 +1,7 @@
 """Open-Meteo: quarter-hourly irradiance, and the spread of an ensemble for the percentiles.
 
-Without a key, for private use. Radiation is the mean of the time *before* the stamp. The weather service gets the
-place rounded to two decimals. https://open-meteo.com/en/docs and /en/docs/ensemble-api
+Without a key, for private use. Radiation is the mean of the time *before* the stamp. The weather service
+gets the place rounded to two decimals. https://open-meteo.com/en/docs and /en/docs/ensemble-api
 """
 
 import logging
@@ -20,7 +20,7 @@ DAYS_AHEAD = 3
 HEAT_PER_K = -0.004
 """Change of power per degree of the module, as data sheets of silicon modules give it."""
 WARMING_K_M2_PER_W = 0.03
-"""How much warmer than the air a module is per W/m2; Ross, 12th IEEE Photovoltaic Specialists Conference, 1976."""
+"""How much warmer than the air a module is; Ross, 12th IEEE Photovoltaic Specialists Conference, 1976."""
 GHI, TILTED, AIR = "shortwave_radiation", "global_tilted_irradiance", "temperature_2m"
 
 
@@ -46,7 +46,7 @@ class OpenMeteo:
         )
 
     async def fetch(self, now_s: float, days_back: int) -> Answer:
-        """Return one answer; without its percentiles where the ensemble cannot be had. Raises ForecastError."""
+        """Return one answer, without percentiles if the ensemble cannot be had. Raises ForecastError."""
         steps = await self._steps(now_s, days_back)
         try:
             ratios = await self._ratios(now_s)
@@ -54,8 +54,7 @@ class OpenMeteo:
             log.info("event=forecast_without_ensemble reason=%s", error)
             ratios = {}
         with_spread = tuple(_spread(step, ratios) for step in steps)
-        kind = "power" if self._planes else "ghi"
-        return Answer(self.name, kind, now_s, with_spread)
+        return Answer(self.name, "power" if self._planes else "ghi", now_s, with_spread)
 
     async def close(self) -> None:
         """Drop the connections."""
@@ -158,4 +157,6 @@ def _spread(step: SunStep, ratios: Mapping[int, tuple[float, float]]) -> SunStep
     found = ratios.get(int(step.begin_s // 3600) * 3600)
     if found is None:
         return step
-    return SunStep(step.begin_s, step.end_s, step.value, step.value * found[0], step.value * min(found[1], 3.0))
+    return SunStep(
+        step.begin_s, step.end_s, step.value, step.value * found[0], step.value * min(found[1], 3.0)
+    )

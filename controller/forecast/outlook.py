@@ -1,8 +1,9 @@
 """The surplus of the hours ahead, from all that is known. Pure: time comes as an argument.
 
-The chain: what the source says, as long as it is fresh; over two days it fades into the clear sky as dimmed as of
-late; without a place on earth or enough days there remains the day before. The error of the last measured quarter
-of an hour is carried into the next ones, ever less. Nothing above the most ever measured is promised.
+The chain: what the source says, as long as it is fresh; over two days it fades into the clear sky as dimmed
+as of late; without a place on earth or enough days there remains the day before. The error of the last
+measured quarter of an hour is carried into the next ones, ever less. Nothing above the most ever measured
+is promised.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,8 +33,8 @@ FRESH_S, STALE_S = 6 * 3600.0, 48 * 3600.0
 ENOUGH_QUARTERS = 192
 """Two days: what a fit must have seen before it is asked."""
 CARRIED_FOR = 12.0
-"""Quarters after which e-fold less of the last error is left. Measured on the tuning days: 0.9 of it are found again
-a quarter later, 0.7 an hour, 0.5 two hours and 0.25 four hours later, by day and by night alike."""
+"""Quarters after which e-fold less of the last error is left. Measured on the tuning days: 0.9 of it are found
+again a quarter later, 0.7 an hour, 0.5 two hours and 0.25 four hours later, by day and by night alike."""
 CARRIED_QUARTERS = 24
 DAY_S = 86_400
 REMEMBERED_S = 8 * DAY_S
@@ -134,7 +135,7 @@ class Outlook:
         return self._told.fit() if self._told.quarters >= ENOUGH_QUARTERS else None
 
     def learn(self, begin_s: int, surplus_w: float, told: float | None) -> None:
-        """Take in a quarter of an hour: the mean surplus, and what the source said of its sun, if anything."""
+        """Take in a quarter of an hour: its mean surplus, and its sun as the source told it, if it did."""
         self.highest_w = max(self.highest_w, surplus_w)
         self.recent_w[begin_s] = surplus_w
         for old in [b for b in self.recent_w if b < begin_s - REMEMBERED_S]:
@@ -184,9 +185,7 @@ class Outlook:
         for lead_h in LEADS_H:
             begin_s = issue_s + lead_h * 3600 - QUARTER_S
             for one in self.estimates(begin_s, begin_s + QUARTER_S, issue_s):
-                found.append(
-                    Issued(one.begin_s, lead_h, one.p10_w, one.p50_w, one.p90_w, one.sky, one.basis)
-                )
+                found.append(Issued(one.begin_s, lead_h, one.p10_w, one.p50_w, one.p90_w, one.sky, one.basis))
         return found
 
     # -- inside ---------------------------------------------------------------------------------

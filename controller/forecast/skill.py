@@ -1,4 +1,4 @@
-"""How good the forecasts were: error, bias and percentiles against what came, beside two simple guesses. Pure."""
+"""How good the forecasts were against what came, beside two simple guesses. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ DAY_S = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """Of one lead time: mean errors in W over `quarters` quarter-hours; all three guesses on the same ones."""
+    """Of one lead time: mean errors in W over `quarters` quarter-hours, the same ones for all guesses."""
 
     lead_h: int
     quarters: int

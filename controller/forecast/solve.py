@@ -1,4 +1,4 @@
-"""Least squares with few unknowns, some of which may not be negative. Pure, for matrices of at most five rows."""
+"""Least squares with few unknowns, some of which may not be negative. Pure."""
 
 from collections.abc import Sequence
 from itertools import combinations

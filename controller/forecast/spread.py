@@ -1,8 +1,9 @@
 """How far a forecast may be off: first guesses by the sky, widened or narrowed by what came. Pure.
 
-Each width has a factor for each lead time, sky and side. Whenever a forecast meets what came, the factor of the
-lower side grows a little if it came below the tenth percentile and shrinks a ninth of that if not; so in the long
-run a tenth lies below. This is adaptive conformal inference, Gibbs and Candes, NeurIPS 34 (2021), in factors.
+Each width has a factor for each lead time, sky and side. Whenever a forecast meets what came, the factor of
+the lower side grows a little if it came below the tenth percentile and shrinks a ninth of that if not; so
+in the long run a tenth lies below. This is adaptive conformal inference, Gibbs and Candes, NeurIPS 34
+(2021), in factors.
 """
 
 from collections.abc import Iterable, Sequence
@@ -73,7 +74,9 @@ class Spread:
             weather = (max(sun_w - told_w[0], 0.0), max(told_w[1] - sun_w, 0.0))
         load = (LOAD_DOWN[0] * abs(load_w) + LOAD_DOWN[1], LOAD_UP[0] * abs(load_w) + LOAD_UP[1])
         below, above = self.factors[lead][sky]
-        return below * (weather[0] ** 2 + load[0] ** 2) ** 0.5, above * (weather[1] ** 2 + load[1] ** 2) ** 0.5
+        return below * (weather[0] ** 2 + load[0] ** 2) ** 0.5, above * (
+            weather[1] ** 2 + load[1] ** 2
+        ) ** 0.5
 
     def settle(self, issued: Issued, came_w: float) -> None:
         """Let a forecast meet what came."""

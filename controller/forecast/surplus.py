@@ -1,11 +1,12 @@
 """The surplus a house leaves over, learned from its grid meter alone. Pure.
 
-Theory of operation. S(t) = k*x(t) - L(q): x is the sun on up to three planes, k at least 0, L the house's load by
-quarter-hour of the local day. Sun and load share the clock, so L must not be guessed first: it is eliminated. Of
-every quarter-hour only sums are kept (weights, sun, surplus, their products); minimising over all L, each drawn a
-little towards their mean, leaves a system for k and that mean alone, solved anew whenever it is asked for. That is
-recursive least squares in its information form: a day fades by `KEEP_A_DAY` when the next one of its kind comes.
-Working days and weekends have sums of their own; k is learned from both, L from both and then from its own.
+Theory of operation. S(t) = k*x(t) - L(q): x is the sun on up to three planes, k at least 0, L the house's
+load by quarter-hour of the local day. Sun and load share the clock, so L must not be guessed first: it is
+eliminated. Of every quarter-hour only sums are kept (weights, sun, surplus, their products); minimising
+over all L, each drawn a little towards their mean, leaves a system for k and that mean alone, solved anew
+whenever it is asked for. That is recursive least squares in its information form: a day fades by
+`KEEP_A_DAY` when the next one of its kind comes. Working days and weekends have sums of their own; k is
+learned from both, L from both and then from its own.
 """
 
 from collections.abc import Sequence
@@ -62,7 +63,7 @@ class Fit:
 
 
 class SurplusModel:
-    """The sums behind a fit. Changed in place: 192 quarter-hours of numbers are too many to copy each time."""
+    """The sums behind a fit. Changed in place: 192 quarters of numbers are too many to copy each time."""
 
     def __init__(
         self, planes: int, *, gain_w: float = 0.0, gain_days: float = 0.0, load_w: float = 300.0
