@@ -1,9 +1,10 @@
 """The section `[forecast]`: where the house stands, what its roofs are, and who is asked about the sun."""
 
 import re
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
 
 SourceName = Literal["open_meteo", "forecast_solar", "solcast", "none"]
 
@@ -77,6 +78,4 @@ class ForecastSettings(BaseModel):
             )
         if self.source == "solcast" and (self.site_id is None or self.token_file is None):
             raise ValueError('source "solcast" needs site_id and token_file')
-        if self.source != "solcast" and self.token_file is not None:
-            raise ValueError(f'token_file is Solcast\'s; source "{self.source}" is used without a key')
         return self

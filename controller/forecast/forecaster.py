@@ -194,7 +194,7 @@ class Forecaster:
             self._outlook.learn(quarter_s, surplus_w, light.get(quarter_s))
         for row in issued:
             if row.begin_s in came_w:
-                self._outlook.spread.settle(row, came_w[row.begin_s])
+                self._outlook.settle(row, came_w[row.begin_s])
         self._learned_to_s = end_s
         self._record()
         if self._ledger is not None and self._outlook.highest_w > highest_w:

@@ -7,7 +7,7 @@ is promised.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import exp
 from typing import Literal
@@ -26,6 +26,7 @@ from controller.forecast.sun import (
     towards_equator_deg,
 )
 from controller.forecast.surplus import Fit, Quarter, SurplusModel
+from controller.forecast.trust import Trust
 from controller.horizon import SurplusSlot
 
 FRESH_S, STALE_S = 6 * 3600.0, 48 * 3600.0
@@ -33,8 +34,8 @@ FRESH_S, STALE_S = 6 * 3600.0, 48 * 3600.0
 ENOUGH_QUARTERS = 192
 """Two days: what a fit must have seen before it is asked."""
 CARRIED_FOR = 12.0
-"""Quarters after which e-fold less of the last error is left. Measured on the tuning days: 0.9 of it are found
-again a quarter later, 0.7 an hour, 0.5 two hours and 0.25 four hours later, by day and by night alike."""
+"""Quarters after which e-fold less of the last error is left. On the tuning days 0.9 of it are found again
+a quarter later, 0.7 an hour, 0.5 two hours and 0.25 four hours later, by day and by night alike."""
 CARRIED_QUARTERS = 24
 DAY_S = 86_400
 REMEMBERED_S = 8 * DAY_S
@@ -54,6 +55,8 @@ class Estimate:
     p90_w: float
     sky: int
     basis: str
+    own_w: float
+    told_w: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ class Source:
     fetched_s: float
     light: Mapping[int, Sunlight]
 
-    def trust(self, now_s: float) -> float:
-        """Return how much it counts: 1 while fresh, then falling to 0."""
+    def freshness(self, now_s: float) -> float:
+        """Return how much it may count by its age: 1 while fresh, then falling to 0."""
         return min(max((STALE_S - (now_s - self.fetched_s)) / (STALE_S - FRESH_S), 0.0), 1.0)
 
 
@@ -76,9 +79,11 @@ class Expected:
 
     sun_w: float
     load_w: float
-    told_w: tuple[float, float] | None
+    range_w: tuple[float, float] | None
     sky: int
     basis: str
+    own_w: float
+    told_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class Outlook:
         )
         self._clear = SurplusModel(len(BASIS))
         self._clearness = Clearness()
-        self.spread = Spread()
+        self.spread, self.trust = Spread(), Trust()
         self.recent_w: dict[int, float] = {}
         self.highest_w = 0.0
         self.source: Source | None = None
@@ -154,6 +159,11 @@ class Outlook:
             seen_w = surplus_w + fit.load_w[weekend][quarter]
             self._clearness.learn(day, sun.elevation_deg, sun.azimuth_deg < 0, seen_w, fit.sun_w(clear))
 
+    def settle(self, issued: Issued, came_w: float) -> None:
+        """Let a forecast meet what came: how wide the percentiles must be, how far the source is believed."""
+        self.spread.settle(issued, came_w)
+        self.trust.settle(issued, came_w)
+
     def estimates(self, begin_s: float, end_s: float, now_s: float) -> list[Estimate]:
         """Return what to expect of every quarter of an hour that touches the span, a week at most."""
         first = int(begin_s // QUARTER_S) * QUARTER_S
@@ -185,7 +195,7 @@ class Outlook:
         for lead_h in LEADS_H:
             begin_s = issue_s + lead_h * 3600 - QUARTER_S
             for one in self.estimates(begin_s, begin_s + QUARTER_S, issue_s):
-                found.append(Issued(one.begin_s, lead_h, one.p10_w, one.p50_w, one.p90_w, one.sky, one.basis))
+                found.append(Issued(lead_h=lead_h, **asdict(one)))
         return found
 
     # -- inside ---------------------------------------------------------------------------------
@@ -219,12 +229,21 @@ class Outlook:
             return None
         lead = lead_of(begin_s + QUARTER_S - now_s)
         below_w, above_w = self.spread.widths_w(
-            lead, expected.sky, expected.sun_w, expected.load_w, expected.told_w
+            lead, expected.sky, expected.sun_w, expected.load_w, expected.range_w
         )
         carried_w = last.carried_w(begin_s, expected.sun_w) if last is not None else 0.0
         p50_w = min(expected.sun_w - expected.load_w + carried_w, self.highest_w)
         p90_w = min(p50_w + above_w, self.highest_w)
-        return Estimate(begin_s, p50_w - below_w, p50_w, p90_w, expected.sky, expected.basis)
+        return Estimate(
+            begin_s,
+            p50_w - below_w,
+            p50_w,
+            p90_w,
+            expected.sky,
+            expected.basis,
+            expected.own_w,
+            expected.told_w,
+        )
 
     def _expected(self, begin_s: int, now_s: float) -> Expected | None:
         if self._place is None or self._clear.quarters < ENOUGH_QUARTERS:
@@ -234,23 +253,27 @@ class Outlook:
         fit = self._clear.fit()
         usual_w = fit.sun_w(self._regressors(sun, clear_sky_w_per_m2(sun), "ghi"))
         of_late = self._clearness.at(sun.elevation_deg, sun.azimuth_deg < 0) if sun.up > 0 else 1.0
-        sun_w, load_w, told_w, basis = of_late * usual_w, fit.load_w[weekend][quarter], None, CLEAR_SKY
+        sun_w, load_w, basis = of_late * usual_w, fit.load_w[weekend][quarter], CLEAR_SKY
+        own_w, told_w, range_w = sun_w - load_w, None, None
         light = self.source.light.get(begin_s) if self.source is not None else None
         told_fit = self.fit()
         if self.source is not None and light is not None and told_fit is not None:
-            trust = self.source.trust(now_s)
-            low, value, high = (
-                None if v is None else told_fit.sun_w(self._regressors(sun, v, self._kind))
-                for v in (light.low, light.value, light.high)
-            )
-            assert value is not None
-            sun_w = trust * value + (1 - trust) * sun_w
-            load_w = trust * told_fit.load_w[weekend][quarter] + (1 - trust) * load_w
-            if trust > 0.5:
+            told_sun_w = told_fit.sun_w(self._regressors(sun, light.value, self._kind))
+            told_load_w = told_fit.load_w[weekend][quarter]
+            told_w = told_sun_w - told_load_w
+            share = self.source.freshness(now_s) * self.trust.weight(lead_of(begin_s + QUARTER_S - now_s))
+            sun_w += share * (told_sun_w - sun_w)
+            load_w += share * (told_load_w - load_w)
+            if share > 0.5:
                 basis = self.source.name
-                told_w = None if low is None or high is None else (low, high)
+                if light.low is not None and light.high is not None:
+                    low_w, high_w = (
+                        told_fit.sun_w(self._regressors(sun, value, self._kind))
+                        for value in (light.low, light.high)
+                    )
+                    range_w = (sun_w - (told_sun_w - low_w), sun_w + (high_w - told_sun_w))
         sky = sky_of(sun.elevation_deg, sun_w / max(usual_w, 1.0))
-        return Expected(sun_w, load_w, told_w, sky, basis)
+        return Expected(sun_w, load_w, range_w, sky, basis, own_w, told_w)
 
     def _day_before(self, begin_s: int) -> Expected | None:
         """Return the same time on the last day it was measured, a week back at most."""
@@ -258,7 +281,8 @@ class Outlook:
             surplus_w = self.recent_w.get(begin_s - days * DAY_S)
             if surplus_w is not None:
                 sky = MIXED if surplus_w > 0 else NIGHT
-                return Expected(max(surplus_w, 0.0), max(-surplus_w, 0.0), None, sky, DAY_BEFORE)
+                sun_w, load_w = max(surplus_w, 0.0), max(-surplus_w, 0.0)
+                return Expected(sun_w, load_w, None, sky, DAY_BEFORE, surplus_w)
         return None
 
 
@@ -275,5 +299,5 @@ def learned(
         outlook.learn(begin_s, surplus_w, told.get(begin_s))
     for row in sorted(issued, key=lambda row: row.begin_s):
         if row.begin_s in came_w:
-            outlook.spread.settle(row, came_w[row.begin_s])
+            outlook.settle(row, came_w[row.begin_s])
     return outlook

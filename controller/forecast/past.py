@@ -97,7 +97,7 @@ def keep_sunlight(ledger: Ledger, source: str, told: Sequence[tuple[int, float]]
 
 def keep_issued(ledger: Ledger, issued: Sequence[Issued]) -> None:
     """Write forecasts; the first one for a quarter and a lead time stays."""
-    ledger.put("INSERT OR IGNORE INTO forecasts VALUES (?,?,?,?,?,?,?)", [astuple(row) for row in issued])
+    ledger.put("INSERT OR IGNORE INTO forecasts VALUES (?,?,?,?,?,?,?,?,?)", [astuple(row) for row in issued])
 
 
 def keep_highest(ledger: Ledger, highest_w: float) -> None:

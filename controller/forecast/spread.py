@@ -34,6 +34,10 @@ class Issued:
     p90_w: float
     sky: int
     basis: str
+    own_w: float
+    """What the own clear sky alone, or the day before, said."""
+    told_w: float | None = None
+    """What the source alone said."""
 
 
 def sky_of(elevation_deg: float, share_of_usual: float) -> int:

@@ -7,6 +7,7 @@ CREATE TABLE sunlight (
 ) STRICT, WITHOUT ROWID;
 
 -- The forecast of a quarter-hour as it was 1, 6 and 24 h before its end; what came is in the readings.
+-- own_w: by the clear sky or the day before alone; told_w: by the source alone.
 CREATE TABLE forecasts (
     begin_s INTEGER NOT NULL,
     lead_h INTEGER NOT NULL,
@@ -15,5 +16,7 @@ CREATE TABLE forecasts (
     p90_w REAL NOT NULL,
     sky INTEGER NOT NULL,
     basis TEXT NOT NULL,
+    own_w REAL NOT NULL,
+    told_w REAL,
     PRIMARY KEY (begin_s, lead_h)
 ) STRICT, WITHOUT ROWID;
