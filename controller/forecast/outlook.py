@@ -166,6 +166,8 @@ class Outlook:
 
     def estimates(self, begin_s: float, end_s: float, now_s: float) -> list[Estimate]:
         """Return what to expect of every quarter of an hour that touches the span, a week at most."""
+        if end_s <= begin_s:
+            return []
         first = int(begin_s // QUARTER_S) * QUARTER_S
         until_s = min(end_s, begin_s + LONGEST_S)
         last = self._last_error(now_s)

@@ -140,7 +140,7 @@ class SurplusModel:
                 matrix[a][b] = matrix[b][a]
         for a in range(planes):
             matrix[a][a] += RIDGE + self._gain_days
-            right[a] += self._gain_days * self._gain_w / 1000
+            right[a] += (RIDGE + self._gain_days) * self._gain_w / 1000
         matrix[planes][planes] += RIDGE
         right[planes] += RIDGE * self._expected_load_w / 1000
         solved = least_squares(matrix, right, planes)

@@ -1,8 +1,9 @@
 """How far a source is to be believed against the own clear sky: learned from both, by lead time. Pure.
 
-The weight w of the source in `w * told + (1 - w) * own` that would have had the least squared error of late, drawn
-towards 1 as long as little is known. That is least squares with one unknown; Bates and Granger, Operational
-Research Quarterly 20 (1969) 451, for combining forecasts. A source that errs is followed less, a good one in full.
+The weight w of the source in `w * told + (1 - w) * own` that would have had the least squared error of
+late, drawn towards 1 as long as little is known. That is least squares with one unknown; Bates and Granger,
+Operational Research Quarterly 20 (1969) 451, for combining forecasts. A source that errs is followed less,
+a good one in full.
 """
 
 from dataclasses import dataclass, field
