@@ -26,7 +26,7 @@ from controller.watchdog import Notifier
 log = logging.getLogger(__name__)
 STOP_S = 5.0
 OTHERS_POLL_S = 5.0
-FORECAST_S = 30.0
+FORECAST_S = 15.0
 VERDICT_JITTER_S = 1200
 VERDICT_LATE_S = 300.0
 """A verdict that was missed, because nothing ran at midnight, is made up for this long after the start."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -38,7 +39,7 @@ class WeatherServer:
     """Answers by the beginning of the path; what has no answer is 404."""
 
     def __init__(self) -> None:
-        self.replies: dict[str, Reply] = {}
+        self.replies: dict[str, Reply | Callable[[Asked], Reply]] = {}
         self.asked: list[Asked] = []
         self.url = ""
         self._server: asyncio.Server | None = None
@@ -80,6 +81,8 @@ class WeatherServer:
         )
         found = [reply for path, reply in self.replies.items() if parts.path.startswith(path)]
         reply = found[-1] if found else Reply(b"not here", 404)
+        if not isinstance(reply, Reply):
+            reply = reply(self.asked[-1])
         await asyncio.sleep(reply.wait_s)
         headers = {"Content-Length": str(len(reply.body)), "Connection": "close", **reply.headers}
         lines = [f"HTTP/1.1 {reply.status} x", *(f"{name}: {value}" for name, value in headers.items())]

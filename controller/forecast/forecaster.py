@@ -45,7 +45,8 @@ JITTER_S = 600.0
 RETRY_S, RETRY_MOST_S, REFUSED_S = 300.0, 7200.0, 6 * 3600.0
 DAYS_BACK, FIRST_DAYS_BACK = 2, 31
 """Of the past that is asked for: enough for an outage, and at first enough to learn from."""
-ENOUGH_TOLD = 3 * 96
+ENOUGH_TOLD, ENOUGH_UNKNOWN = 3 * 96, 48
+"""Far back is asked only while little is known with the source, and there are readings to learn it from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ class Forecaster:
         if now_mono_s < self._fetch_at_s:
             return
         self._fetch_at_s = now_mono_s + RETRY_MOST_S  # whatever happens, not at once again
-        first = self._outlook.told_quarters < ENOUGH_TOLD
+        unknown = self._outlook.quarters - self._outlook.told_quarters
+        first = self._outlook.told_quarters < ENOUGH_TOLD and unknown > ENOUGH_UNKNOWN
         try:
             answer = await self._source.fetch(now_s, FIRST_DAYS_BACK if first else DAYS_BACK)
         except (ForecastError, ConfigError) as error:

@@ -370,8 +370,11 @@ def test_parsers_say_what_is_wrong(parse: Any, body: dict[str, Any], said: str) 
         parse(body)
 
 
-KEYS = """minutely_15 time shortwave_radiation result watt_hours_period forecasts pv_estimate period_end period
-hourly message info timezone 2026-06-21T05:00:00 2026-06-21T05:00:00+00:00""".split()
+KEYS = [
+    *("minutely_15", "time", "shortwave_radiation", "result", "watt_hours_period", "forecasts", "hourly"),
+    *("pv_estimate", "period_end", "period", "message", "info", "timezone"),
+    *("2026-06-21T05:00:00", "2026-06-21T05:00:00+00:00"),
+]
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=5),
