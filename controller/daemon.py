@@ -11,6 +11,7 @@ from pathlib import Path
 from controller.chargers import open_charger
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
+from controller.forecast.forecaster import Forecaster
 from controller.ledger import Ledger
 from controller.load_settings import load_settings
 from controller.logging_setup import set_up
@@ -30,6 +31,7 @@ OTHERS_POLL_S = 5.0
 TARIFFS_LOOK_S = 30.0
 """Between looks whether a source of prices is due; asking is much rarer."""
 
+FORECAST_S = 15.0
 VERDICT_JITTER_S = 1200
 VERDICT_LATE_S = 300.0
 """A verdict that was missed, because nothing ran at midnight, is made up for this long after the start."""
@@ -84,6 +86,9 @@ async def run(config: Path) -> None:
         schedule.every(lambda: TARIFFS_LOOK_S, tariffs.step, "tariffs")
     if choice.name != "timers":  # which has nothing to be compared with
         _judge_days(schedule, NightlyVerdict(config, ledger, clock, settings.site.timezone), settings)
+    forecaster = Forecaster(settings.forecast, settings.site.timezone, ledger.path, clock, ledger=ledger)
+    schedule.every(lambda: FORECAST_S, forecaster.tick, "forecast")
+    schedule.every(lambda: FORECAST_S, forecaster.fetch_if_due, "forecast-fetch")
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,6 +102,7 @@ async def run(config: Path) -> None:
     finally:
         notifier.stopping()
         await schedule.stop()
+        await forecaster.close()
         try:
             async with asyncio.timeout(STOP_S):
                 await loop.stop()

@@ -93,6 +93,30 @@ class LedgerCorrupt(LedgerError):
     """The database is damaged or from a newer version."""
 
 
+class ForecastError(AmpilotError):
+    """No forecast of the sun could be had; the last one ages, and the clear sky remains."""
+
+
+class ForecastUnreachable(ForecastError):
+    """No usable answer: network, 5xx, timeout. Temporary."""
+
+
+class ForecastBusy(ForecastError):
+    """The source asks for patience (429): not before `retry_at_s`, UTC, where it says when."""
+
+    def __init__(self, message: str, *, retry_at_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_at_s = retry_at_s
+
+
+class ForecastRefused(ForecastError):
+    """The request itself was refused (other 4xx): place, roof, site or token are wrong."""
+
+
+class ForecastImplausible(ForecastError):
+    """The source answered, but the answer cannot be true: another shape, other units, absurd numbers."""
+
+
 class StrategyError(AmpilotError):
     """No such strategy, or it cannot be built from its options."""
 

@@ -325,6 +325,22 @@ class Ledger:
         rows = self._rows("SELECT value FROM state WHERE key = ?", (key,))
         return json.loads(rows[0][0]) if rows else None
 
+    def put(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> bool:
+        """Run one statement for each row, as one commit that a power cut may lose; return whether it is done.
+
+        For what can be had again: while the disk refuses it is dropped, not kept for later.
+        """
+        try:
+            with self._transaction(durable=False):
+                self._db.executemany(sql, rows)
+        except LedgerRefusedRow as error:
+            self.refused = str(error)
+            return False
+        except LedgerError:
+            return False
+        self._recovered()
+        return True
+
     def maintain(self, *, keep_10s_days: int, keep_60s_days: int) -> None:
         """Thin old readings out to minutes and quarters of an hour; means keep the energy."""
         day_ms = 86_400_000

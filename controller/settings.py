@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from controller.car import KnownCar
 from controller.limits import Limits
 from controller.model import Prices
+from controller.settings_forecast import ForecastSettings
 from controller.settings_tariffs import TariffSettings
 
 
@@ -271,6 +272,7 @@ class Settings(_Section):
     gate: GateSettings = Field(default_factory=GateSettings, description="protection of hardware and cloud")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
     log: LogSettings = Field(default_factory=LogSettings, description="the journal")
+    forecast: ForecastSettings = Field(default_factory=ForecastSettings, description="the sun ahead")
 
     @field_validator("car")
     @classmethod
