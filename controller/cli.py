@@ -40,7 +40,8 @@ def main() -> None:
     except (ConfigError, StrategyError) as error:
         _fail(str(error), EX_CONFIG)
     except AmpilotError as error:
-        _fail(str(error), EX_TEMPFAIL if type(error).__name__ == "LedgerLocked" else EX_UNAVAILABLE)
+        codes = {"LedgerLocked": EX_TEMPFAIL, "LedgerNewer": EX_CONFIG}  # only a person can end the second
+        _fail(str(error), codes.get(type(error).__name__, EX_UNAVAILABLE))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -304,9 +304,12 @@ class Loop:
 def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
     """Return the gate's memory after a restart, from the writes on record.
 
-    What was switched lately counts as just switched, so that neither budget nor minimum times start anew.
+    What was switched lately counts as just switched, so that neither budget nor minimum times start anew;
+    while the records cannot be read, everything does.
     """
     now_s = float(clock.monotonic())
+    if ledger.degraded:
+        return GateState(off_since_s=now_s, phase=PhaseHistory(now_s, 0), last_raise_s=now_s)
     comfort: list[float] = []
     safety: list[float] = []
     off_s: float | None = None
