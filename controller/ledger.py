@@ -191,6 +191,12 @@ class Ledger:
         sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?,?,?,?)"
         self._write(sql, (self._now_ms(), kind, severity, text))
 
+    def unclean_starts(self, window_s: float) -> int:
+        """Return how many starts of the last while did not end in a stop, newest first until one did."""
+        sql = "SELECT kind FROM events WHERE wall_ms > ? AND kind IN ('start', 'stop') ORDER BY id DESC"
+        kinds = [kind for (kind,) in self._rows(sql, (self._now_ms() - int(window_s * 1000),))]
+        return kinds.index("stop") if "stop" in kinds else len(kinds)
+
     def record_verdict(self, verdict: Verdict) -> None:
         """Commit what the replay said of yesterday, and the event that tells it; a later one replaces it."""
         sql = "INSERT OR REPLACE INTO verdicts VALUES (?,?,?,?,?,?,?,?)"
