@@ -56,7 +56,10 @@ async def run(config: Path) -> None:
     faulthandler.enable()
     choice = settings.strategy
     strategy = Supervised(
-        choice.name, load_strategy(choice.name, choice.options), lambda name: load_strategy(name, {})
+        choice.name,
+        load_strategy(choice.name, choice.options),
+        lambda name: load_strategy(name, {}),
+        time_limit_s=max(settings.timing.decide_s / 2, 0.5),
     )
     devices = devices_of(settings, token, clock)
     ledger = Ledger.open(Path(settings.ledger.path), clock)

@@ -100,12 +100,14 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = None
     try:
         connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
+        steps = sorted(_steps())
+        _refuse_newer(path, connection, steps)  # before anything is changed
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise LedgerCorrupt(f"{path}: the database is damaged")
-        migrate(path, connection)
+        migrate(path, connection, steps)
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
@@ -117,18 +119,23 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(path: Path, connection: sqlite3.Connection, steps: Sequence[Step] | None = None) -> None:
+def migrate(path: Path, connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
     """Bring the schema up to date: each step once, by number, in a transaction; numbers may be left out."""
-    steps = sorted(_steps() if steps is None else steps)
-    version, newest = connection.execute("PRAGMA user_version").fetchone()[0], steps[-1][0]
+    version = _refuse_newer(path, connection, steps)
+    for number, sql in sorted(steps):
+        if number > version:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _refuse_newer(path: Path, connection: sqlite3.Connection, steps: Sequence[Step]) -> int:
+    """Return the number of the schema. Raises LedgerNewer for one that these steps do not lead to."""
+    version, newest = int(connection.execute("PRAGMA user_version").fetchone()[0]), max(steps)[0]
     if version > newest:
         raise LedgerNewer(
             f"{path}: written by a newer ampilot (schema {version}, this one knows {newest}). "
             "Remedy: install that version again, or move the file away"
         )
-    for number, sql in steps:
-        if number > version:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+    return version
 
 
 def _steps() -> list[Step]:

@@ -29,7 +29,7 @@ PATIENCE_S = 2.0
 """What a caller waits for a disk that was well so far (chosen; an SD card's bad fsync takes 1 s)."""
 
 ILL_PATIENCE_S = 0.1
-"""What it waits while the disk is known to be ill."""
+"""What it waits for a disk that refuses, which it does at once; for one that is slow nobody waits."""
 
 WELL_S = 1.0
 """A disk is well again when everything is written and the last commit took less than this."""
@@ -89,7 +89,10 @@ class Writer:
                 self.dropped += 1
             self.ring.append(job)
             self._changed.notify_all()
-        if not job.tried.wait(ILL_PATIENCE_S if self.degraded else PATIENCE_S):
+        patience_s = PATIENCE_S
+        if self.degraded:
+            patience_s = ILL_PATIENCE_S if self._ill else 0.0
+        if not job.tried.wait(patience_s):
             self.degraded = True
         return job
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -92,6 +93,11 @@ class Supervisor:
             while True:
                 self.said.append((time.monotonic(), self._socket.recv(4096).decode()))
 
+    def forget(self) -> None:
+        """Forget what was said so far, by a process that is gone."""
+        self.listen()
+        self.said.clear()
+
     def last(self, text: str) -> float | None:
         """Return when this was last said, None if never."""
         self.listen()
@@ -126,6 +132,7 @@ class HostRig(Rig):
         self._more, self._edit = more, edit
         self.env = {"NOTIFY_SOCKET": self.systemd.address, **(env or {})}
         self._edited = False
+        self.limits: dict[int, int] = {}  # resource limits of the next start: what to how much
 
     async def start(self) -> None:
         """Start the controller in this host's environment."""
@@ -140,6 +147,7 @@ class HostRig(Rig):
             "--config",
             str(self.config),
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=self._limit if self.limits else None,
             env={
                 **os.environ,
                 "PYTHONUNBUFFERED": "1",
@@ -148,6 +156,15 @@ class HostRig(Rig):
             },
         )
         self._tasks.append(asyncio.create_task(self._read(self.process)))
+
+    def _limit(self) -> None:
+        for which, most in self.limits.items():
+            resource.setrlimit(which, (most, resource.getrlimit(which)[1]))
+
+    def let_files_grow(self, most_bytes: int) -> None:
+        """Set how large a file the running process may write: beyond it the disk is full."""
+        hard = resource.prlimit(self.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (most_bytes, hard))
 
     async def __aexit__(self, *args: object) -> None:
         await super().__aexit__(*args)
