@@ -67,6 +67,7 @@ class Ledger:
         self.path = path
         self.refused = ""  # what the database said to the last row it would not take
         self.notes = notes
+        self._damage = _of_damage(notes)
         self._clock, self._lock = clock, lock
         self._writer = Writer(connection, self._reopen)
         self._reader: sqlite3.Connection | None = None
@@ -101,6 +102,11 @@ class Ledger:
     def degraded(self) -> bool:
         """Return whether rows wait in memory because the disk refuses or is slow."""
         return self._writer.degraded
+
+    def damage(self) -> str:
+        """Return, once, what was said of a damaged file that was moved aside; nothing if none was."""
+        found, self._damage = self._damage, ""
+        return found
 
     @property
     def ring(self) -> Sequence[Job]:
@@ -327,6 +333,11 @@ class Ledger:
 
     # -- inside ---------------------------------------------------------------------------------
 
+    @property
+    def _db(self) -> Any:
+        """Return the connection that writes: for tests that make it ill."""
+        return self._writer.connection
+
     def _now_ms(self) -> int:
         return int(self._clock.wall().timestamp() * 1000)
 
@@ -334,6 +345,7 @@ class Ledger:
         """Open the file anew, called by the writer's thread when it has none."""
         connection, notes = open_database(self.path, self._clock)
         self.notes += notes
+        self._damage = _of_damage(notes) or self._damage
         self._forget_reader()
         sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?, 'ledger', 'error', ?)"
         for note in notes:
@@ -388,6 +400,10 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
             source.backup(copy)
     except sqlite3.Error as error:
         raise translated(error, target) from error
+
+
+def _of_damage(notes: list[str]) -> str:
+    return next((note for note in notes if "damaged" in note), "")
 
 
 def rows_of_cars(connection: sqlite3.Connection) -> list[dict[str, Any]]:

@@ -153,11 +153,14 @@ class Writer:
             job.tried.set()
 
     def _failed(self, error: Exception) -> None:
-        if not self._ill:
+        again = self._ill
+        if not again:
             log.warning("event=ledger_write_failed why=%s", error)
         self._ill = self.degraded = True
         ours = translated(error) if isinstance(error, sqlite3.Error) else error
-        if (isinstance(ours, LedgerCorrupt) or "readonly" in str(ours)) and self.connection is not None:
+        # SQLite keeps a file it had to open read-only so, also when the disk is mended.
+        hopeless = isinstance(ours, LedgerCorrupt) or (again and "readonly" in str(ours))
+        if hopeless and self.connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self.connection.close()
             self.connection = None  # the next attempt opens anew, which moves a damaged file aside

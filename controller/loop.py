@@ -77,6 +77,7 @@ class Loop:
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate_state = restored(ledger, clock, limits)
         self.state = replace(first, gate=gate_state, latched=self._latches.load())
+        self._unread = ledger.degraded
         self.ticks = 0
         self.guard_refusals = 0
         self.last: tuple[SiteSnapshot, Decision] | None = None
@@ -159,6 +160,7 @@ class Loop:
         )
         self._ledger.record_event("strategy", "error", text)
         log.error("event=strategy_replaced %s", text)
+        self.latch("plugin", text)
 
     async def stop(self) -> None:
         """Leave the charger at the blind level, best effort, then close everything."""
@@ -320,6 +322,13 @@ class Loop:
             )
             return True
         self.senses.recovered("ledger")
+        if self._unread:  # a start on an ill disk: what waits for a person could not be read
+            self._unread = False
+            self.state = replace(
+                self.state, latched=latches.with_new(self.state.latched, *self._latches.load())
+            )
+        if damage := self._ledger.damage():
+            self.latch("ledger_corrupt", damage)
         return False
 
     def _facts(self, snap: SiteSnapshot, decision: Decision) -> dict[str, Any]:

@@ -210,6 +210,7 @@ async def test_h9_a_damaged_ledger(tmp_path: Path, bound: Bound, where: str) -> 
         said = rig.rows("SELECT text FROM events WHERE kind = 'ledger' AND severity = 'error'")
         assert any("damaged" in text for (text,) in said)
         await rig.until(lambda: bool(rig.rows("SELECT day FROM energy")), 10, "energy is counted")
+        assert rig.rows("SELECT kind FROM latches WHERE acked_ms IS NULL") == [("ledger_corrupt",)]
         kept = rig.rows("SELECT grid_wh, pv_wh FROM energy WHERE day = '2026-03-01'")
         assert kept == ([(1000.0, 3000.0)] if where == "middle" else [])
     bound("H9", f"damaged {where}: charging", 20.0, took_s, "s")
