@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from controller import __version__, cli_ack, cli_days, cli_replay
+from controller import __version__, cli_ack, cli_backup, cli_days, cli_replay
 from controller.errors import AmpilotError, ConfigError, StrategyError
 from controller.terminal import (
     DEFAULT_CONFIG,
@@ -129,5 +129,6 @@ def explain(config: Config = DEFAULT_CONFIG) -> None:
 
 
 app.add_typer(cli_ack.commands)
+app.add_typer(cli_backup.commands)
 app.add_typer(cli_days.commands)
 app.add_typer(cli_replay.commands)
