@@ -26,6 +26,12 @@ from controller.model import Prices
 
 FLUSH_S = 60.0
 MAX_BUFFER = 1000
+MOST_WRITES = 500
+"""More than a day may hold."""
+
+BOOT = "boot"
+"""The kept state that says since which intent monotonic times are of this life of the machine."""
+
 CLOSED = Literal["applied", "not_applied", "superseded"]
 SITE = "site"
 """The kept state that says whose ledger it is: time zone, prices, strategy; see `describe_site`."""
@@ -76,6 +82,7 @@ class Ledger:
         self._run = uuid.uuid4().hex[:12]
         self._unfiled: dict[int, float] = {}  # intents in memory: our handle, their time
         self._lost_told = 0
+        self._boot_row = self._first_of_boot()
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> "Ledger":
@@ -156,13 +163,29 @@ class Ledger:
     def recent_writes(self, window_s: float) -> list[tuple[float, bool, str]]:
         """Return (age in s, safety, command) of writes in the window, oldest first.
 
-        By wall time, the only one that survives a restart; a clock that stepped back makes ages 0, which
+        By the monotonic clock where it has run on since, so that no step of the wall clock forgives a write;
+        from before the machine's last start by wall time. A clock that stepped back makes ages 0, which
         spends the budget rather than doubling it.
         """
-        now_ms = self._now_ms()
-        sql = "SELECT wall_ms, safety, command FROM intents WHERE wall_ms > ? ORDER BY id"
-        rows = self._rows(sql, (now_ms - int(window_s * 1000),))
-        return [(max(now_ms - at_ms, 0) / 1000, bool(safety), command) for at_ms, safety, command in rows]
+        now_ms, now_s, since_row = self._now_ms(), float(self._clock.monotonic()), self._boot_row
+        sql = "SELECT id, wall_ms, mono_s, safety, command FROM intents ORDER BY id DESC LIMIT ?"
+        found = []
+        for row, at_ms, at_s, safety, command in self._rows(sql, (MOST_WRITES,)):
+            comparable = row > since_row and at_s <= now_s
+            age_s = now_s - at_s if comparable else max(now_ms - at_ms, 0) / 1000
+            if age_s < window_s:
+                found.append((age_s, bool(safety), str(command)))
+        return found[::-1]
+
+    def _first_of_boot(self) -> int:
+        """Return the number of the last intent before this life of the machine; keeps it over restarts."""
+        boot, kept = self._clock.boot(), self.load_state(BOOT)
+        if isinstance(kept, dict) and kept.get("boot") == boot:
+            return int(kept.get("row", 0))
+        last = self._rows("SELECT coalesce(max(id), 0) FROM intents")
+        row = int(last[0][0]) if last else 0
+        self.save_state(BOOT, {"boot": boot, "row": row})
+        return row
 
     # -- what was seen and decided --------------------------------------------------------------
 
@@ -327,8 +350,8 @@ class Ledger:
     def close(self) -> None:
         """Commit what is buffered and release the file."""
         self.flush()
+        self._forget_reader()  # first, so that the writer is the last and tidies up
         self._writer.close()
-        self._forget_reader()
         self._lock.release()
 
     # -- inside ---------------------------------------------------------------------------------
