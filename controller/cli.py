@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from controller import __version__, cli_ack, cli_days, cli_forecast, cli_replay, cli_tariffs
+from controller import __version__, cli_ack, cli_backup, cli_days, cli_forecast, cli_replay, cli_tariffs
 from controller.errors import AmpilotError, ConfigError, StrategyError
 from controller.terminal import (
     DEFAULT_CONFIG,
@@ -40,7 +40,8 @@ def main() -> None:
     except (ConfigError, StrategyError) as error:
         _fail(str(error), EX_CONFIG)
     except AmpilotError as error:
-        _fail(str(error), EX_TEMPFAIL if type(error).__name__ == "LedgerLocked" else EX_UNAVAILABLE)
+        codes = {"LedgerLocked": EX_TEMPFAIL, "LedgerNewer": EX_CONFIG}  # only a person can end the second
+        _fail(str(error), codes.get(type(error).__name__, EX_UNAVAILABLE))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -128,6 +129,7 @@ def explain(config: Config = DEFAULT_CONFIG) -> None:
 
 
 app.add_typer(cli_ack.commands)
+app.add_typer(cli_backup.commands)
 app.add_typer(cli_days.commands)
 app.add_typer(cli_forecast.commands)
 app.add_typer(cli_replay.commands)

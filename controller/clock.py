@@ -1,7 +1,9 @@
 """Two clocks: monotonic seconds for every age and duration, aware UTC for calendars and display."""
 
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 from controller.units import MonoSeconds
@@ -18,9 +20,19 @@ class Clock(Protocol):
         """Return the aware UTC time, which may step."""
         ...
 
+    def boot(self) -> str:
+        """Return what names the life of the monotonic clock: a restart of the machine begins another."""
+        ...
+
 
 class SystemClock:
     """The machine's clocks."""
+
+    def boot(self) -> str:
+        try:
+            return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        except OSError:
+            return uuid.uuid4().hex  # not known: nothing of before is comparable
 
     def monotonic(self) -> MonoSeconds:
         return MonoSeconds(time.monotonic())
@@ -35,6 +47,10 @@ class SimClock:
     def __init__(self, start: datetime, monotonic_s: float = 1000.0) -> None:
         self._wall = start.astimezone(UTC)
         self._mono_s = monotonic_s
+        self._boot = uuid.uuid4().hex
+
+    def boot(self) -> str:
+        return self._boot
 
     def monotonic(self) -> MonoSeconds:
         return MonoSeconds(self._mono_s)

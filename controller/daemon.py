@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 from controller.chargers import open_charger
@@ -17,10 +18,11 @@ from controller.load_settings import load_settings
 from controller.logging_setup import set_up
 from controller.loop import Loop
 from controller.meters import Role, open_meters
-from controller.plugins import load_strategy
+from controller.plugins import is_built_in, load_strategy
 from controller.schedule import Schedule
 from controller.senses import Devices
 from controller.settings import MeterSettings, Settings
+from controller.supervised import FAULTS, WINDOW_S, Supervised
 from controller.tariffs.assembly import open_tariffs
 from controller.verdict import NightlyVerdict
 from controller.watchdog import Notifier
@@ -62,7 +64,13 @@ async def run(config: Path) -> None:
         settings.log.level, os.environ, lambda: [*secrets, *(s for held in tariff_secrets for s in held())]
     )
     faulthandler.enable()
-    strategy = load_strategy(settings.strategy.name, settings.strategy.options)
+    choice = settings.strategy
+    strategy = Supervised(
+        choice.name,
+        load_strategy(choice.name, choice.options),
+        lambda name: load_strategy(name, {}),
+        time_limit_s=max(settings.timing.decide_s / 2, 0.5),
+    )
     devices = devices_of(settings, token, clock)
     ledger = Ledger.open(Path(settings.ledger.path), clock)
     notifier = Notifier.from_env()
@@ -78,8 +86,8 @@ async def run(config: Path) -> None:
         notifier=notifier,
         timezone=settings.site.timezone,
         cars=settings.known_cars(),
+        late_s=max(3 * settings.timing.decide_s, 3.0),
     )
-    choice = settings.strategy
     ledger.describe_site(settings.site.timezone, settings.prices.prices(), choice.name, choice.options)
     schedule = _scheduled(settings, loop, ledger, clock)
     if tariffs.feeds or tariffs.counts_holidays:
@@ -93,8 +101,10 @@ async def run(config: Path) -> None:
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
-    ledger.record_event("start", "info", f"started with strategy {settings.strategy.name}")
-    log.info("event=start strategy=%s charger=%s", settings.strategy.name, settings.charger.serial)
+    if ledger.unclean_starts(WINDOW_S) >= FAULTS and not is_built_in(choice.name):
+        loop.replace_strategy()
+    ledger.record_event("start", "info", f"started with strategy {strategy.name}")
+    log.info("event=start strategy=%s charger=%s", strategy.name, settings.charger.serial)
     schedule.start()
     notifier.ready()
     try:
@@ -130,7 +140,13 @@ def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemCloc
             keep_10s_days=settings.ledger.keep_10s_days, keep_60s_days=settings.ledger.keep_60s_days
         )
 
+    def stepped(by_s: float) -> None:
+        was = clock.wall() - timedelta(seconds=by_s)
+        text = f"the wall clock stepped by {by_s:.0f} s: from {was:%Y-%m-%d %H:%M:%S} to the time of this row"
+        ledger.record_event("clock", "warning", text)
+
     schedule = Schedule(clock, failed)
+    schedule.on_step = stepped
     schedule.every(lambda: timing.meter_poll_s, loop.senses.poll_meter, "meter")
     schedule.every(charger_pace_s, loop.senses.poll_charger, "charger")
     if settings.pv is not None or settings.battery is not None:

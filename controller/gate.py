@@ -263,7 +263,9 @@ def _against_phases(
 def _against_raise(
     state: GateState, link: Link, snap: SiteSnapshot, present: Command, target: Command, limits: Limits
 ) -> Hold | None:
-    if isinstance(target, Off) or not raises(present, target):
+    # After a while an unseen reduction of ours counts as in force no more, but it may be: see "retry_s".
+    unseen = link.pending is not None and link.pending.open and raises(link.pending.command, target)
+    if isinstance(target, Off) or not (raises(present, target) or unseen):
         return None
     if snap.grid_quality is not Quality.FRESH or snap.charger_quality is not Quality.FRESH:
         return Hold("nothing is raised on data that is not fresh")

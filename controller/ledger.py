@@ -2,52 +2,39 @@
 
 Theory of operation. One writer, SQLite in WAL mode. What must survive a power cut (intents, outcomes, events)
 is committed with `synchronous=FULL` before the call returns; readings are buffered and committed once a
-minute, which writes 9 MB a day instead of 144. When the disk fails, control goes on: rows go to a ring in
-memory, `degraded` is set, and the next successful write says that it is over.
+minute, which writes 9 MB a day instead of 144. When the disk fails, or takes seconds, control goes on: rows
+wait in memory, `degraded` is set, and once all of them are written it is over. `ledger_writer` does the
+writing, `ledger_open` the opening.
 """
 
 import contextlib
-import fcntl
 import json
 import sqlite3
 import uuid
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
-from importlib import resources
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from controller.clock import Clock
-from controller.errors import LedgerCorrupt, LedgerError, LedgerFull
+from controller.errors import LedgerError
+from controller.ledger_open import LedgerLocked as LedgerLocked
+from controller.ledger_open import LedgerNewer as LedgerNewer
+from controller.ledger_open import Lock, open_database, translated
+from controller.ledger_writer import Job, Statement, Writer
 from controller.model import Prices
 
-_ROW_ERRORS = (
-    sqlite3.IntegrityError,
-    sqlite3.ProgrammingError,
-    sqlite3.InterfaceError,
-    sqlite3.DataError,
-    sqlite3.NotSupportedError,
-    UnicodeError,
-    OverflowError,
-)
-"""What says that a row is wrong; everything else says that the disk is."""
-
 FLUSH_S = 60.0
-RING = 1000
+MAX_BUFFER = 1000
+MOST_WRITES = 500
+"""More than a day may hold."""
+
+BOOT = "boot"
+"""The kept state that says since which intent monotonic times are of this life of the machine."""
+
 CLOSED = Literal["applied", "not_applied", "superseded"]
 SITE = "site"
 """The kept state that says whose ledger it is: time zone, prices, strategy; see `describe_site`."""
-Step = tuple[int, str]
-"""One migration: its number and its SQL."""
-
-
-class LedgerRefusedRow(LedgerError):
-    """The database is well and refused this row: a bug of ours. The row is dropped, not kept for later."""
-
-
-class LedgerLocked(LedgerError):
-    """Another ampilot uses this ledger. Exit code 75."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,81 +67,94 @@ class Verdict:
 class Ledger:
     """The open ledger of one running controller."""
 
-    def __init__(self, path: Path, clock: Clock, connection: sqlite3.Connection, lock: IO[str]) -> None:
+    def __init__(
+        self, path: Path, clock: Clock, connection: sqlite3.Connection | None, lock: Lock, notes: list[str]
+    ) -> None:
         self.path = path
-        self.degraded = False
         self.refused = ""  # what the database said to the last row it would not take
-        self.ring: deque[tuple[str, tuple[Any, ...]]] = deque(maxlen=RING)
-        self._clock, self._db, self._lock = clock, connection, lock
+        self.notes = notes
+        self._damage = _of_damage(notes)
+        self._clock, self._lock = clock, lock
+        self._writer = Writer(connection, self._reopen)
+        self._reader: sqlite3.Connection | None = None
         self._buffer: list[ReadingRow] = []
         self._flushed_s = clock.monotonic()
         self._run = uuid.uuid4().hex[:12]
-        self.notes: list[str] = []
+        self._unfiled: dict[int, float] = {}  # intents in memory: our handle, their time
+        self._lost_told = 0
+        self._boot_row = self._first_of_boot()
 
     @classmethod
     def open(cls, path: Path, clock: Clock) -> "Ledger":
         """Open or create the ledger, bring its schema up to date, take the lock.
 
-        Raises LedgerLocked if another instance runs, LedgerCorrupt if it is from a newer version, LedgerError
-        if it cannot be opened at all. A damaged file is moved aside and a new one begun; `notes` says so.
+        Raises LedgerLocked if another instance runs, LedgerNewer if it is from a newer version, LedgerError
+        if its path is a mistake. A damaged file is moved aside and a new one begun; a disk that refuses
+        leaves the ledger in memory until it does not: `notes` says so.
         """
+        lock = Lock(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = (path.parent / (path.name + ".lock")).open("a")
-        except OSError as error:
-            raise LedgerError(
-                f"{path}: cannot be created ({error.strerror}). Remedy: check [ledger] path"
-            ) from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise LedgerLocked(f"{path}: another ampilot uses this ledger. Remedy: stop it first") from None
-        notes = []
-        try:
-            connection = _connect(path)
-        except LedgerCorrupt as error:
-            if "newer" in str(error):
-                lock.close()
-                raise
-            aside = path.with_name(f"{path.name}.corrupt-{clock.wall():%Y%m%dT%H%M%SZ}")
-            for suffix in ("", "-wal", "-shm"):
-                with contextlib.suppress(OSError):
-                    path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
-            notes.append(f"the ledger was damaged; it is kept as {aside.name} and a new one was begun")
-            connection = _connect(path)
-        except LedgerError:
-            lock.close()
+            connection, notes = open_database(path, clock)
+        except LedgerNewer:
+            lock.release()
             raise
-        ledger = cls(path, clock, connection, lock)
-        ledger.notes += notes
+        except LedgerError as error:
+            return cls(path, clock, None, lock, [f"the ledger cannot be opened ({error})"])
+        ledger = cls(path, clock, connection, lock, notes)
         for note in notes:
             ledger.record_event("ledger", "error", note)
         return ledger
+
+    @property
+    def degraded(self) -> bool:
+        """Return whether rows wait in memory because the disk refuses or is slow."""
+        return self._writer.degraded
+
+    def damage(self) -> str:
+        """Return, once, what was said of a damaged file that was moved aside; nothing if none was."""
+        found, self._damage = self._damage, ""
+        return found
+
+    @property
+    def ring(self) -> Sequence[Job]:
+        """Return what waits to be written."""
+        return self._writer.ring
 
     # -- commands -------------------------------------------------------------------------------
 
     def record_intent(
         self, command: str, keys: Mapping[str, int], *, safety: bool, reason: str
     ) -> int | None:
-        """Commit an intent and return its id; None while the disk refuses (the ring keeps it)."""
+        """Commit an intent and return its id: negative while it waits in memory, None if it is refused."""
         sql = (
             "INSERT INTO intents (wall_ms, mono_s, run, command, keys, safety, reason) VALUES (?,?,?,?,?,?,?)"
         )
-        row = (self._now_ms(), self._clock.monotonic(), self._run, command, json.dumps(dict(keys)))
-        cursor = self._write(sql, (*row, int(safety), reason))
-        return None if cursor is None else cursor.lastrowid
+        mono_s = float(self._clock.monotonic())
+        row = (self._now_ms(), mono_s, self._run, command, json.dumps(dict(keys)), int(safety), reason)
+        job = self._submit(Job([(sql, row)]))
+        if job.written or job.refused:
+            return job.row_id
+        handle = -len(self._unfiled) - 1
+        self._unfiled[handle] = mono_s
+        return handle
 
     def record_outcome(self, intent: int | None, outcome: str, detail: str) -> None:
         """Write what the charger's side answered, once."""
-        if intent is not None:
-            sql = "UPDATE intents SET outcome = ?, detail = ? WHERE id = ? AND outcome = 'pending'"
-            self._write(sql, (outcome, detail, intent))
+        if intent is None:
+            return
+        which, values = ("id = ?", (intent,)) if intent > 0 else self._in_memory(intent)
+        sql = f"UPDATE intents SET outcome = ?, detail = ? WHERE {which} AND outcome = 'pending'"  # noqa: S608
+        self._write(sql, (outcome, detail, *values))
+
+    def _in_memory(self, handle: int) -> tuple[str, tuple[Any, ...]]:
+        """Return how to find an intent that had no number yet when it was made."""
+        return "run = ? AND mono_s = ?", (self._run, self._unfiled[handle])
 
     def close_intents(self, state: CLOSED, *, up_to: int | None = None) -> None:
         """Close every open intent (up to an id): what a read showed, or what a newer one replaced."""
         sql = "UPDATE intents SET state = ?, closed_ms = ? WHERE state = 'open' AND id <= ?"
-        self._write(sql, (state, self._now_ms(), up_to if up_to is not None else 2**62))
+        last = 2**62 if up_to is None or up_to < 0 else up_to
+        self._write(sql, (state, self._now_ms(), last))
 
     def open_intents(self) -> list[tuple[int, str, str]]:
         """Return (id, command, outcome) of intents no read has closed."""
@@ -163,13 +163,29 @@ class Ledger:
     def recent_writes(self, window_s: float) -> list[tuple[float, bool, str]]:
         """Return (age in s, safety, command) of writes in the window, oldest first.
 
-        By wall time, the only one that survives a restart; a clock that stepped back makes ages 0, which
+        By the monotonic clock where it has run on since, so that no step of the wall clock forgives a write;
+        from before the machine's last start by wall time. A clock that stepped back makes ages 0, which
         spends the budget rather than doubling it.
         """
-        now_ms = self._now_ms()
-        sql = "SELECT wall_ms, safety, command FROM intents WHERE wall_ms > ? ORDER BY id"
-        rows = self._rows(sql, (now_ms - int(window_s * 1000),))
-        return [(max(now_ms - at_ms, 0) / 1000, bool(safety), command) for at_ms, safety, command in rows]
+        now_ms, now_s, since_row = self._now_ms(), float(self._clock.monotonic()), self._boot_row
+        sql = "SELECT id, wall_ms, mono_s, safety, command FROM intents ORDER BY id DESC LIMIT ?"
+        found = []
+        for row, at_ms, at_s, safety, command in self._rows(sql, (MOST_WRITES,)):
+            comparable = row > since_row and at_s <= now_s
+            age_s = now_s - at_s if comparable else max(now_ms - at_ms, 0) / 1000
+            if age_s < window_s:
+                found.append((age_s, bool(safety), str(command)))
+        return found[::-1]
+
+    def _first_of_boot(self) -> int:
+        """Return the number of the last intent before this life of the machine; keeps it over restarts."""
+        boot, kept = self._clock.boot(), self.load_state(BOOT)
+        if isinstance(kept, dict) and kept.get("boot") == boot:
+            return int(kept.get("row", 0))
+        last = self._rows("SELECT coalesce(max(id), 0) FROM intents")
+        row = int(last[0][0]) if last else 0
+        self.save_state(BOOT, {"boot": boot, "row": row})
+        return row
 
     # -- what was seen and decided --------------------------------------------------------------
 
@@ -183,7 +199,7 @@ class Ledger:
         )
         text = json.dumps(dict(facts), default=str, allow_nan=False)
         row = (self._now_ms(), in_force, wish, action, reason, ceiling, text)
-        return self._write(sql, row, durable=False) is not None
+        return self._write(sql, row, durable=False)
 
     def record_reading(self, row: ReadingRow) -> bool:
         """Buffer one 10-s row, committed once a minute; return whether nothing was refused."""
@@ -197,22 +213,18 @@ class Ledger:
         self._flushed_s = self._clock.monotonic()
         rows, self._buffer = self._buffer, []
         sql = "INSERT OR REPLACE INTO readings VALUES (?,10,?,?,?,?,?,?,?,1)"
-        try:
-            with self._transaction(durable=False):
-                self._db.executemany(sql, [_values(row) for row in rows])
-        except LedgerRefusedRow as error:
-            self.refused = str(error)
-            return False
-        except LedgerError:
-            self._buffer = (rows + self._buffer)[-RING:]
-            return False
-        self._recovered()
-        return True
+        return self._write_all([(sql, _values(row)) for row in rows], durable=False)
 
     def record_event(self, kind: str, severity: str, text: str) -> None:
         """Commit one event."""
         sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?,?,?,?)"
         self._write(sql, (self._now_ms(), kind, severity, text))
+
+    def unclean_starts(self, window_s: float) -> int:
+        """Return how many starts of the last while did not end in a stop, newest first until one did."""
+        sql = "SELECT kind FROM events WHERE wall_ms > ? AND kind IN ('start', 'stop') ORDER BY id DESC"
+        kinds = [kind for (kind,) in self._rows(sql, (self._now_ms() - int(window_s * 1000),))]
+        return kinds.index("stop") if "stop" in kinds else len(kinds)
 
     def record_verdict(self, verdict: Verdict) -> None:
         """Commit what the replay said of yesterday, and the event that tells it; a later one replaces it."""
@@ -257,17 +269,8 @@ class Ledger:
             "UPDATE sessions SET grid_wh = grid_wh + ?, pv_wh = pv_wh + ?, cost_ct = cost_ct + ? "
             "WHERE unplugged_ms IS NULL"
         )
-        try:
-            with self._transaction(durable=False):
-                self._db.execute(add, (day, grid_wh, pv_wh, cost_ct))
-                self._db.execute(session, (grid_wh, pv_wh, cost_ct))
-        except LedgerRefusedRow as error:
-            self.refused = str(error)
-            return
-        except LedgerError:
-            self.ring.append((add, (day, grid_wh, pv_wh, cost_ct)))
-            return
-        self._recovered()
+        rows = [(add, (day, grid_wh, pv_wh, cost_ct)), (session, (grid_wh, pv_wh, cost_ct))]
+        self._write_all(rows, durable=False)
 
     # -- cars -----------------------------------------------------------------------------------
 
@@ -279,15 +282,16 @@ class Ledger:
 
     def cars(self) -> list[dict[str, Any]]:
         """Return every car on record as columns."""
-        return rows_of_cars(self._db)
+        reader = self._open_reader()
+        return [] if reader is None else rows_of_cars(reader)
 
     # -- latched faults -------------------------------------------------------------------------
 
     def record_latch(self, kind: str, text: str) -> int | None:
         """Commit a fault that waits for a person; return its row, None while the disk refuses."""
         sql = "INSERT INTO latches (wall_ms, kind, text) VALUES (?,?,?) ON CONFLICT DO NOTHING"
-        cursor = self._write(sql, (self._now_ms(), kind, text))
-        return cursor.lastrowid if cursor is not None and cursor.rowcount else None
+        job = self._submit(Job([(sql, (self._now_ms(), kind, text))]))
+        return job.row_id if job.written and job.changed else None
 
     def end_latch(self, kind: str, why: str) -> None:
         """Commit that a latched fault has ended without a person."""
@@ -326,103 +330,107 @@ class Ledger:
         return json.loads(rows[0][0]) if rows else None
 
     def put(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> bool:
-        """Run one statement for each row, as one commit that a power cut may lose; return whether it is done.
-
-        For what can be had again: while the disk refuses it is dropped, not kept for later.
-        """
-        try:
-            with self._transaction(durable=False):
-                self._db.executemany(sql, rows)
-        except LedgerRefusedRow as error:
-            self.refused = str(error)
-            return False
-        except LedgerError:
-            return False
-        self._recovered()
-        return True
+        """Run one statement for each row, as one commit that a power cut may lose; return whether it is done."""
+        return self._write_all([(sql, tuple(row)) for row in rows], durable=False)
 
     def maintain(self, *, keep_10s_days: int, keep_60s_days: int) -> None:
         """Thin old readings out to minutes and quarters of an hour; means keep the energy."""
         day_ms = 86_400_000
+        now_ms = self._now_ms()
         for step_s, wider_s, days in ((10, 60, keep_10s_days), (60, 900, keep_60s_days)):
-            before_ms = (self._now_ms() - days * day_ms) // (wider_s * 1000) * (wider_s * 1000)
-            with contextlib.suppress(LedgerError), self._transaction(durable=False):
-                self._db.execute(_THIN, {"wide": wider_s, "step": step_s, "before": before_ms})
-                self._db.execute("DELETE FROM readings WHERE step_s = ? AND wall_ms < ?", (step_s, before_ms))
-                self._db.execute("DELETE FROM decisions WHERE wall_ms < ?", (self._now_ms() - 90 * day_ms,))
-        with contextlib.suppress(sqlite3.Error):
-            self._db.execute("PRAGMA incremental_vacuum")
+            before_ms = (now_ms - days * day_ms) // (wider_s * 1000) * (wider_s * 1000)
+            thin: Statement = (_THIN, (wider_s, wider_s, wider_s, step_s, before_ms))
+            drop: Statement = ("DELETE FROM readings WHERE step_s = ? AND wall_ms < ?", (step_s, before_ms))
+            self._write_all([thin, drop], durable=False)
+        self._write("DELETE FROM decisions WHERE wall_ms < ?", (now_ms - 90 * day_ms,), durable=False)
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy while running. Raises LedgerError."""
-        try:
-            with contextlib.closing(sqlite3.connect(target)) as copy:
-                self._db.backup(copy)
-        except sqlite3.Error as error:
-            raise _translated(error) from error
+        reader = self._open_reader()
+        if reader is None:
+            raise LedgerError(f"{self.path}: cannot be read now; there is nothing to copy")
+        copy_database(reader, target)
 
     def close(self) -> None:
         """Commit what is buffered and release the file."""
         self.flush()
-        with contextlib.suppress(sqlite3.Error):
-            self._db.close()
-        self._lock.close()
+        self._forget_reader()  # first, so that the writer is the last and tidies up
+        self._writer.close()
+        self._lock.release()
 
     # -- inside ---------------------------------------------------------------------------------
+
+    @property
+    def _db(self) -> Any:
+        """Return the connection that writes: for tests that make it ill."""
+        return self._writer.connection
 
     def _now_ms(self) -> int:
         return int(self._clock.wall().timestamp() * 1000)
 
-    @contextlib.contextmanager
-    def _transaction(self, *, durable: bool) -> Iterator[None]:
-        """Run statements as one commit. Raises LedgerRefusedRow, or LedgerError and sets `degraded`."""
-        try:
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-            self._db.execute("COMMIT")
-        except (sqlite3.Error, *_ROW_ERRORS) as error:
-            with contextlib.suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            if isinstance(error, _ROW_ERRORS):
-                raise LedgerRefusedRow(f"{self.path}: {error}") from error
-            self.degraded = True
-            raise _translated(error) from error
+    def _reopen(self) -> sqlite3.Connection:
+        """Open the file anew, called by the writer's thread when it has none."""
+        connection, notes = open_database(self.path, self._clock)
+        self.notes += notes
+        self._damage = _of_damage(notes) or self._damage
+        self._forget_reader()
+        sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?, 'ledger', 'error', ?)"
+        for note in notes:
+            connection.execute(sql, (self._now_ms(), note))
+        return connection
 
-    def _write(self, sql: str, values: tuple[Any, ...], *, durable: bool = True) -> sqlite3.Cursor | None:
-        try:
-            with self._transaction(durable=durable):
-                cursor = self._db.execute(sql, values)
-        except LedgerRefusedRow as error:
-            self.refused = str(error)
-            return None
-        except LedgerError:
-            self.ring.append((sql, values))
-            return None
-        self._recovered()
-        return cursor
+    def _submit(self, job: Job) -> Job:
+        self._writer.submit(job)
+        if job.refused:
+            self.refused = job.refused
+        lost = self._writer.dropped
+        if lost > self._lost_told and not self._writer.degraded:
+            self._lost_told, text = lost, f"{lost - self._lost_told} rows were lost while the disk refused"
+            self.record_event("ledger", "error", text)
+        return job
 
-    def _recovered(self) -> None:
-        """After a good write, bring in what the ring kept while the disk refused."""
-        if not self.degraded:
-            return
-        self.degraded = False
-        while self.ring and not self.degraded:
-            sql, values = self.ring.popleft()
-            try:
-                with self._transaction(durable=False):
-                    self._db.execute(sql, values)
-            except LedgerRefusedRow as error:
-                self.refused = str(error)
-            except LedgerError:
-                self.ring.appendleft((sql, values))
+    def _write(self, sql: str, values: tuple[Any, ...], *, durable: bool = True) -> bool:
+        """Return whether the row is on disk; if not it waits in memory, or `refused` says why not."""
+        return self._write_all([(sql, values)], durable=durable)
+
+    def _write_all(self, statements: list[Statement], *, durable: bool = True) -> bool:
+        """Write statements as one commit; as `_write`."""
+        return not statements or self._submit(Job(statements, durable)).written
 
     def _rows(self, sql: str, values: tuple[Any, ...] = ()) -> list[Any]:
+        """Return what is on disk, nothing if it cannot be read."""
+        reader = self._open_reader()
         try:
-            return self._db.execute(sql, values).fetchall()
+            return [] if reader is None else reader.execute(sql, values).fetchall()
         except sqlite3.Error:
-            self.degraded = True
+            self._forget_reader()
             return []
+
+    def _open_reader(self) -> sqlite3.Connection | None:
+        """Return a connection of its own for reading: it never waits for the writer."""
+        if self._reader is None and self._writer.connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
+        return self._reader
+
+    def _forget_reader(self) -> None:
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            with contextlib.suppress(sqlite3.Error):
+                reader.close()
+
+
+def copy_database(source: sqlite3.Connection, target: Path) -> None:
+    """Write a consistent copy of an open database through SQLite itself. Raises LedgerError."""
+    try:
+        with contextlib.closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    except sqlite3.Error as error:
+        raise translated(error, target) from error
+
+
+def _of_damage(notes: list[str]) -> str:
+    return next((note for note in notes if "damaged" in note), "")
 
 
 def rows_of_cars(connection: sqlite3.Connection) -> list[dict[str, Any]]:
@@ -437,14 +445,14 @@ def rows_of_cars(connection: sqlite3.Connection) -> list[dict[str, Any]]:
 
 _THIN = """
 INSERT OR REPLACE INTO readings
-SELECT wall_ms / (:wide * 1000) * (:wide * 1000), :wide,
+SELECT wall_ms / (? * 1000) * (? * 1000), ?,
        sum(grid_import_w * samples) / sum(CASE WHEN grid_import_w IS NULL THEN 0 ELSE samples END),
        sum(base_import_w * samples) / sum(CASE WHEN base_import_w IS NULL THEN 0 ELSE samples END),
        sum(pv_yield_w * samples) / sum(CASE WHEN pv_yield_w IS NULL THEN 0 ELSE samples END),
        sum(battery_charge_w * samples) / sum(CASE WHEN battery_charge_w IS NULL THEN 0 ELSE samples END),
        sum(car_w * samples) / sum(CASE WHEN car_w IS NULL THEN 0 ELSE samples END),
        max(offered_a), max(phases), sum(samples)
-FROM readings WHERE step_s = :step AND wall_ms < :before GROUP BY 1
+FROM readings WHERE step_s = ? AND wall_ms < ? GROUP BY 1
 """
 
 
@@ -459,56 +467,3 @@ def _values(row: ReadingRow) -> tuple[Any, ...]:
         row.offered_a,
         row.phases,
     )
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open, check and migrate. Raises LedgerCorrupt or LedgerError."""
-    connection = None
-    try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=2.0)
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-            raise LedgerCorrupt(f"{path}: the database is damaged")
-        _migrate(path, connection)
-    except sqlite3.Error as error:
-        if connection is not None:
-            connection.close()
-        raise _translated(error, path) from error
-    except LedgerError:
-        if connection is not None:
-            connection.close()
-        raise
-    return connection
-
-
-def _migrate(path: Path, connection: sqlite3.Connection, steps: Sequence[Step] | None = None) -> None:
-    """Bring the schema up to date: each step once, by number, in a transaction; numbers may be left out."""
-    steps = sorted(_steps() if steps is None else steps)
-    version, newest = connection.execute("PRAGMA user_version").fetchone()[0], steps[-1][0]
-    if version > newest:
-        raise LedgerCorrupt(
-            f"{path}: written by a newer ampilot (schema {version}, this one knows {newest}). "
-            "Remedy: install that version again, or move the file away"
-        )
-    for number, sql in steps:
-        if number > version:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
-
-
-def _steps() -> list[Step]:
-    """Return the shipped migrations."""
-    folder = resources.files("controller.migrations")
-    files = [item for item in folder.iterdir() if item.name.endswith(".sql")]
-    return [(int(item.name[:4]), item.read_text("utf-8")) for item in files]
-
-
-def _translated(error: sqlite3.Error, path: Path | str = "ledger") -> LedgerError:
-    """Return ours: full, damaged, or anything else of the disk."""
-    text = str(error)
-    if "full" in text or "disk I/O" in text:
-        return LedgerFull(f"{path}: {text}")
-    if "malformed" in text or "not a database" in text:
-        return LedgerCorrupt(f"{path}: {text}")
-    return LedgerError(f"{path}: {text}")

@@ -33,10 +33,13 @@ from controller.model import (
 )
 from controller.phases import PhaseHistory
 from controller.senses import Devices, Senses
+from controller.supervised import Supervised
 from controller.watchdog import Notifier, Progress
 
 log = logging.getLogger(__name__)
 HISTORY = 120
+LATE_S = 30.0
+"""A decision that begins later than this after the one before has slept: what came before is not averaged."""
 QUIET_DECISION_S = 60.0
 """An unchanged decision is written to the ledger this often."""
 
@@ -56,8 +59,10 @@ class Loop:
         notifier: Notifier,
         timezone: str = "UTC",
         cars: Sequence[KnownCar] = (),
+        late_s: float = LATE_S,
     ) -> None:
         self._devices, self._strategy, self._limits = devices, strategy, limits
+        self._late_s = late_s
         self._prices, self._ledger, self._clock = prices, ledger, clock
         self._zone = ZoneInfo(timezone)
         self._progress = Progress(notifier)
@@ -72,6 +77,7 @@ class Loop:
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate_state = restored(ledger, clock, limits)
         self.state = replace(first, gate=gate_state, latched=self._latches.load())
+        self._unread = ledger.degraded
         self.ticks = 0
         self.guard_refusals = 0
         self.last: tuple[SiteSnapshot, Decision] | None = None
@@ -95,12 +101,14 @@ class Loop:
     async def decide(self) -> None:
         """Decide once and carry it out."""
         now_s = float(self._clock.monotonic())
-        seen = self.senses.observations(now_s, self._last_tick_s, self._prices())
+        seen = self._seen(now_s)
         snap = snapshot.build(seen, self._limits, self.state.link.last_write_s)
         self._take_acknowledged()
         before = self.state
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
+        if self.state.strategy_faults > before.strategy_faults:
+            self._strategy_failed(now_s, decision)
         self._follow_link(before, decision)
         self._keep_latched(before)
         self._cars.keep(self.state.cars, now_s)
@@ -116,6 +124,43 @@ class Loop:
         self.ticks += 1
         status = self._last_status + (", the ledger cannot be written" if degraded else "")
         self._progress.decided(now_s, status, recorded=recorded or degraded)
+
+    def _seen(self, now_s: float) -> snapshot.Observations:
+        """Return what is known; after a late tick only what is of the last moments."""
+        seen = self.senses.observations(now_s, self._last_tick_s, self._prices())
+        gap_s = now_s - self._last_tick_s
+        if gap_s <= self._late_s or self.ticks == 0:
+            return seen
+        log.warning("event=late_tick gap=%.0fs", gap_s)
+        self._ledger.record_event("late", "warning", f"no decision for {gap_s:.0f} s; averages begin anew")
+        recent = [reading for reading in seen.grid[:-1] if now_s - reading.taken_s <= self._late_s]
+        return replace(seen, grid=(*recent, *seen.grid[-1:]))
+
+    def _strategy_failed(self, now_s: float, decision: Decision) -> None:
+        """Say that the strategy broke its contract; let the built-in one take over when it does so often."""
+        self.senses.fault("strategy", decision.wish.reason)
+        if isinstance(self._strategy, Supervised):
+            failed = self._strategy.name
+            if (stand_in := self._strategy.failed(now_s)) is not None:
+                self.state = replace(self.state, memory=self._strategy.initial())
+                self._say_replaced(failed, stand_in)
+
+    def replace_strategy(self) -> None:
+        """Begin with the stand-in: the strategy never lived long enough to stop in order."""
+        assert isinstance(self._strategy, Supervised)
+        failed = self._strategy.name
+        if (stand_in := self._strategy.replace()) is not None:
+            self.state = replace(self.state, memory=self._strategy.initial())
+            self._say_replaced(failed, stand_in)
+
+    def _say_replaced(self, failed: str, stand_in: str) -> None:
+        text = (
+            f"strategy {failed} failed again and again; {stand_in} decides until the next start. "
+            f"Remedy: ampilot check --strategy {failed}"
+        )
+        self._ledger.record_event("strategy", "error", text)
+        log.error("event=strategy_replaced %s", text)
+        self.latch("plugin", text)
 
     async def stop(self) -> None:
         """Leave the charger at the blind level, best effort, then close everything."""
@@ -277,6 +322,13 @@ class Loop:
             )
             return True
         self.senses.recovered("ledger")
+        if self._unread:  # a start on an ill disk: what waits for a person could not be read
+            self._unread = False
+            self.state = replace(
+                self.state, latched=latches.with_new(self.state.latched, *self._latches.load())
+            )
+        if damage := self._ledger.damage():
+            self.latch("ledger_corrupt", damage)
         return False
 
     def _facts(self, snap: SiteSnapshot, decision: Decision) -> dict[str, Any]:
@@ -304,9 +356,12 @@ class Loop:
 def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
     """Return the gate's memory after a restart, from the writes on record.
 
-    What was switched lately counts as just switched, so that neither budget nor minimum times start anew.
+    What was switched lately counts as just switched, so that neither budget nor minimum times start anew;
+    while the records cannot be read, everything does.
     """
     now_s = float(clock.monotonic())
+    if ledger.degraded:
+        return GateState(off_since_s=now_s, phase=PhaseHistory(now_s, 0), last_raise_s=now_s)
     comfort: list[float] = []
     safety: list[float] = []
     off_s: float | None = None

@@ -175,13 +175,20 @@ def _ask(strategy: Strategy, snap: SiteSnapshot, state: LoopState) -> tuple[Wish
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise TypeError("no pair")
         wish, memory = answer
-        if isinstance(wish, Wish) and isinstance(wish.target, Off | Charge) and isinstance(wish.reason, str):
+        if isinstance(wish, Wish) and _whole(wish.target) and isinstance(wish.reason, str):
             return _recordable(wish), memory, state.strategy_faults
         fault = "gave no valid wish"
     except (Exception, SystemExit) as error:
         fault = f"raised {type(error).__name__}"
     target = snap.in_force if snap.car_connected else Off()
     return Wish(target, f"the strategy {fault}; nothing is raised"), state.memory, state.strategy_faults + 1
+
+
+def _whole(target: object) -> bool:
+    """Return whether this is a command; raises ValueError for one its own constructor would refuse."""
+    return isinstance(target, Off) or (
+        isinstance(target, Charge) and Charge(target.current_a, target.phases) == target
+    )
 
 
 def _recordable(wish: Wish) -> Wish:

@@ -58,6 +58,13 @@ def load_strategy(name: str, options: Mapping[str, object]) -> Strategy:
     return built
 
 
+def is_built_in(name: str) -> bool:
+    """Return whether a strategy comes with ampilot itself."""
+    return any(
+        point.name == name and point.value.startswith("strategies.") for point in entry_points(group=GROUP)
+    )
+
+
 def option_names(kind: type) -> list[str]:
     """Return the options a strategy's class takes."""
     return [name for name in inspect.signature(kind).parameters if name not in ("args", "kwargs")]

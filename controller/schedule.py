@@ -7,14 +7,14 @@ monotonic clock twice a second and re-arms every job when they drift apart.
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
-from apscheduler.triggers.cron import CronTrigger
 
 from controller.clock import Clock
 
@@ -50,6 +50,32 @@ class OnceFromNow(BaseTrigger):  # type: ignore[misc]
         return now + self._delay if previous is None else None
 
 
+class Daily(BaseTrigger):  # type: ignore[misc]
+    """Fires once on each local date, up to `jitter_s` later.
+
+    APScheduler's own cron trigger leaves out the day after the hours change in spring and runs twice in the
+    hour that autumn repeats. Here the moment of each date is computed by itself, as UTC: a time that a date
+    does not have is the one an hour later, of two the first.
+    """
+
+    def __init__(self, hour: int, minute: int, zone: ZoneInfo, jitter_s: int) -> None:
+        self._time, self._zone, self._jitter_s = time(hour, minute), zone, jitter_s
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        """Return the next run after now, on a later date than the previous one."""
+        day = now.astimezone(self._zone).date() - timedelta(days=1)
+        while not self._after(day, previous, now):
+            day += timedelta(days=1)
+        return self._moment(day) + timedelta(seconds=random.uniform(0, self._jitter_s))  # noqa: S311
+
+    def _after(self, day: date, previous: datetime | None, now: datetime) -> bool:
+        done = previous is not None and previous <= now and day <= previous.astimezone(self._zone).date()
+        return not done and self._moment(day) > now
+
+    def _moment(self, day: date) -> datetime:
+        return datetime.combine(day, self._time, self._zone).astimezone(UTC)
+
+
 class Schedule:
     """The jobs of one controller. Runs of a job never overlap; an error in one goes to `on_error`."""
 
@@ -61,6 +87,7 @@ class Schedule:
         self._guard: asyncio.Task[None] | None = None
         self._busy: set[str] = set()
         self.skipped = 0
+        self.on_step: Callable[[float], None] = lambda by_s: None
 
     def every(self, interval_s: Callable[[], float], work: Work, name: str) -> None:
         """Run `work` again and again, the first time at once."""
@@ -76,7 +103,7 @@ class Schedule:
         self, hour: int, minute: int, timezone: str, work: Work, name: str, *, jitter_s: int = 0
     ) -> None:
         """Run `work` once a local day, up to `jitter_s` later; one missed by a clock step is made up for."""
-        trigger = CronTrigger(hour=hour, minute=minute, timezone=ZoneInfo(timezone), jitter=jitter_s or None)
+        trigger = Daily(hour, minute, ZoneInfo(timezone), jitter_s)
         self._scheduler.add_job(self._run, trigger, (name, work), id=name)
 
     def start(self) -> None:
@@ -115,13 +142,17 @@ class Schedule:
             if abs(now_offset_s - offset_s) > DRIFT_S:
                 log.warning("event=clock_step by=%.0fs", now_offset_s - offset_s)
                 self._rearm()
+                self.on_step(now_offset_s - offset_s)
             offset_s = now_offset_s
 
     def _rearm(self) -> None:
         now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
             trigger: Any = job.trigger
-            job.modify(next_run_time=now if job.id in self._ticks else trigger.get_next_fire_time(None, now))
+            # A daily job that a step ahead has passed over is made up for, once; one that waits begins anew.
+            missed = isinstance(trigger, Daily) and job.next_run_time <= now
+            at_once = missed or job.id in self._ticks
+            job.modify(next_run_time=now if at_once else trigger.get_next_fire_time(None, now))
 
     def _offset_s(self) -> float:
         return self._clock.wall().timestamp() - self._clock.monotonic()

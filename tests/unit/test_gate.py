@@ -406,3 +406,25 @@ def test_two_minutes_of_nothing_is_no(idle_s: float, unanswered: bool) -> None:
     """A car that takes nothing of an offer for 120 s does not want it now."""
     link = Link(CHARGING, 1, connected=True, idle_since_s=NOON_S - idle_s)
     assert follow(GateState(on_since_s=0.0), link, link, NOON_S).unanswered is unanswered
+
+
+@pytest.mark.parametrize("gone", [Off(), Charge(6, 3), Charge(8, 1)])
+def test_nothing_is_raised_over_a_reduction_that_no_read_could_show_yet(gone: Command) -> None:
+    """The charger's data is 20 s old: what it says is from before our stop, and 8 A would undo the stop."""
+    settings = Settings(force=Force.OFF) if gone == Off() else Settings(current_a=6)
+    link = Link(
+        in_force=Charge(10, 3),  # as the old report has it; the belief in our own write has run out
+        phases_set=3,
+        knobs=Knobs(10, Force.ON, PhaseMode.THREE),
+        seen_data_s=NOON_S - 20,
+        connected=True,
+        pending=Pending(gone, settings, NOON_S - 12, raising=False),
+        last_write_s=NOON_S - 12,
+    )
+    snap = SiteSnapshot(
+        NOON_S, 10.0, Quality.FRESH, Quality.FRESH, car_connected=True, in_force=link.in_force
+    )
+    action = admit(GateState(), link, snap, Wish(Charge(8, 3), "less sun"), TOP, LIMITS)
+    assert isinstance(action, Hold)
+    assert "while a write is open" in action.reason
+    assert isinstance(admit(GateState(), link, snap, Wish(Off(), "no sun"), TOP, LIMITS), Send)

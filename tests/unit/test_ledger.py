@@ -16,7 +16,9 @@ import pytest
 
 from controller.clock import SimClock
 from controller.errors import LedgerCorrupt
-from controller.ledger import Ledger, LedgerLocked, ReadingRow, Verdict, _migrate
+from controller.ledger import Ledger, LedgerLocked, ReadingRow, Verdict
+from controller.ledger_open import migrate
+from controller.ledger_writer import Job
 from controller.report import Report
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -75,9 +77,17 @@ def test_budget_survives_a_restart_and_a_clock_that_stepped_back(tmp_path: Path)
     ledger.close()
     again = Ledger.open(tmp_path / "l.db", watch)
     assert [round(age) for age, _, _ in again.recent_writes(900)] == [180, 120, 60]
-    watch.step_wall(-7200)
-    assert [age for age, _, _ in again.recent_writes(900)] == [0, 0, 0]
+    for step_s in (-7200, 5 * 365 * 86_400):  # the monotonic clock has run on
+        watch.step_wall(step_s)
+        assert [round(age) for age, _, _ in again.recent_writes(900)] == [180, 120, 60]
+    watch.step_wall(7200 - 5 * 365 * 86_400)
     again.close()
+    rebooted = SimClock(watch.wall(), 5.0)
+    last = Ledger.open(tmp_path / "l.db", rebooted)
+    assert [round(age) for age, _, _ in last.recent_writes(900)] == [180, 120, 60]
+    rebooted.step_wall(-7200)
+    assert [age for age, _, _ in last.recent_writes(900)] == [0, 0, 0]
+    last.close()
 
 
 @pytest.mark.parametrize("where", ["header", "middle"])
@@ -119,14 +129,14 @@ def test_migrations_go_by_number_each_once_and_a_number_may_be_left_out(tmp_path
         (1, "CREATE TABLE seen (what TEXT) STRICT; INSERT INTO seen VALUES ('one');"),
     ]
     with sqlite3.connect(path, isolation_level=None) as db:
-        _migrate(path, db, steps)
-        _migrate(path, db, steps)
+        migrate(path, db, steps)
+        migrate(path, db, steps)
         assert db.execute("SELECT what FROM seen ORDER BY rowid").fetchall() == [("one",), ("three",)]
         assert db.execute("PRAGMA user_version").fetchone() == (3,)
-        _migrate(path, db, [*steps, (4, "INSERT INTO seen VALUES ('four');")])
+        migrate(path, db, [*steps, (4, "INSERT INTO seen VALUES ('four');")])
         assert db.execute("SELECT count(*) FROM seen").fetchone() == (3,)
         with pytest.raises(sqlite3.Error):
-            _migrate(
+            migrate(
                 path, db, [*steps, (5, "INSERT INTO seen VALUES ('five'); INSERT INTO nowhere VALUES (1);")]
             )
         db.execute("ROLLBACK")
@@ -159,14 +169,14 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
 def test_a_full_disk_degrades_and_recovers(tmp_path: Path) -> None:
     """When the file may not grow, rows go to the ring and control goes on; afterwards they are on disk."""
     ledger = Ledger.open(tmp_path / "l.db", clock())
-    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = ledger._writer.connection.execute("PRAGMA page_count").fetchone()[0]
+    ledger._writer.connection.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(50):
         ledger.record_event("test", "info", f"{number} " + "x" * 3000)
     assert ledger.degraded
     kept = len(ledger.ring)
     assert kept > 0
-    ledger._db.execute("PRAGMA max_page_count = 100000")
+    ledger._writer.connection.execute("PRAGMA max_page_count = 100000")
     ledger.record_event("test", "info", "space again")
     assert not ledger.degraded
     assert not ledger.ring
@@ -192,20 +202,20 @@ def test_a_row_the_database_refuses_is_dropped_and_said(tmp_path: Path) -> None:
 def test_one_bad_row_in_memory_does_not_hold_up_the_rest(tmp_path: Path) -> None:
     """After a full disk the rows kept in memory are filed in order; what is refused then is left out."""
     ledger = Ledger.open(tmp_path / "l.db", clock())
-    pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-    ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = ledger._writer.connection.execute("PRAGMA page_count").fetchone()[0]
+    ledger._writer.connection.execute(f"PRAGMA max_page_count = {pages}")
     while not ledger.degraded:
         ledger.record_event("test", "info", "x" * 3000)
     begun = len(Report(tmp_path / "l.db").events(1000))
-    ledger.ring.clear()
+    ledger._writer.ring.clear()
     sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?,?,?,?)"
     for number, severity in enumerate(("info", "loud", "info")):
-        ledger.ring.append((sql, (number, "test", severity, str(number))))
-    ledger._db.execute("PRAGMA max_page_count = 100000")
+        ledger._writer.ring.append(Job([(sql, (number, "test", severity, str(number)))]))
+    ledger._writer.connection.execute("PRAGMA max_page_count = 100000")
     ledger.record_event("test", "info", "space again")
     assert (ledger.degraded, len(ledger.ring)) == (False, 0)
     texts = [text for _, _, text in Report(tmp_path / "l.db").events(1000)]
-    assert texts[: len(texts) - begun] == ["2", "0", "space again"]
+    assert texts[: len(texts) - begun] == ["space again", "2", "0"]
     ledger.close()
 
 

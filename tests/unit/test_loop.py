@@ -144,9 +144,9 @@ class Rig:
 
     def full(self, yes: bool) -> None:
         """Let SQLite refuse to grow the file, or let it again."""
-        pages = self.ledger._db.execute("PRAGMA page_count").fetchone()[0]
-        self.ledger._db.execute(f"PRAGMA max_page_count = {pages if yes else 1_000_000}")
-        self.ledger._db.execute("PRAGMA page_count").fetchone()
+        pages = self.ledger._writer.connection.execute("PRAGMA page_count").fetchone()[0]
+        self.ledger._writer.connection.execute(f"PRAGMA max_page_count = {pages if yes else 1_000_000}")
+        self.ledger._writer.connection.execute("PRAGMA page_count").fetchone()
         while yes and not self.ledger.degraded:  # what is free in the last pages
             self.ledger.record_event("test", "info", "x" * 4000)
 
@@ -195,7 +195,7 @@ async def test_a_row_the_database_refuses_leaves_the_watchdog_hungry(
     rig: Rig, supervisor: tuple[str, Callable[[], list[str]]], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A decision that is on no record while the disk is well is our bug: no pat, and the log says why."""
-    rig.ledger._db.execute(
+    rig.ledger._writer.connection.execute(
         "CREATE TRIGGER no BEFORE INSERT ON decisions BEGIN SELECT RAISE(ABORT, 'refused for a test'); END"
     )
     with caplog.at_level(logging.WARNING):
@@ -203,7 +203,7 @@ async def test_a_row_the_database_refuses_leaves_the_watchdog_hungry(
     assert supervisor[1]() == []
     assert not rig.ledger.degraded
     assert "refused for a test" in caplog.text
-    rig.ledger._db.execute("DROP TRIGGER no")
+    rig.ledger._writer.connection.execute("DROP TRIGGER no")
     await rig.run(60)
     assert supervisor[1]()
 
