@@ -5,6 +5,7 @@ import faulthandler
 import logging
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from controller.chargers import open_charger
@@ -15,6 +16,7 @@ from controller.load_settings import load_settings
 from controller.logging_setup import set_up
 from controller.loop import Loop
 from controller.meters import Role, open_meters
+from controller.night import is_dark
 from controller.plugins import load_strategy
 from controller.schedule import Schedule
 from controller.senses import Devices
@@ -67,6 +69,7 @@ async def run(config: Path) -> None:
         notifier=notifier,
         timezone=settings.site.timezone,
         cars=settings.known_cars(),
+        dark=_darkness(settings, clock),
     )
     choice = settings.strategy
     ledger.describe_site(settings.site.timezone, prices, choice.name, choice.options)
@@ -94,6 +97,14 @@ async def run(config: Path) -> None:
         ledger.record_event("stop", "info", "stopped")
         ledger.close()
         log.info("event=stop")
+
+
+def _darkness(settings: Settings, clock: SystemClock) -> Callable[[], bool]:
+    """Return the answer to "can nothing here feed in now?"; never where there is a battery, or no place."""
+    latitude, longitude = settings.site.latitude, settings.site.longitude
+    if latitude is None or longitude is None or settings.battery is not None:
+        return lambda: False
+    return lambda: is_dark(clock.wall(), latitude, longitude)
 
 
 def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemClock) -> Schedule:

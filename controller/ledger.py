@@ -283,11 +283,10 @@ class Ledger:
 
     # -- latched faults -------------------------------------------------------------------------
 
-    def record_latch(self, kind: str, text: str) -> int | None:
-        """Commit a fault that waits for a person; return its row, None while the disk refuses."""
+    def record_latch(self, kind: str, text: str) -> None:
+        """Commit a fault that waits for a person; one of its kind is enough."""
         sql = "INSERT INTO latches (wall_ms, kind, text) VALUES (?,?,?) ON CONFLICT DO NOTHING"
-        cursor = self._write(sql, (self._now_ms(), kind, text))
-        return cursor.lastrowid if cursor is not None and cursor.rowcount else None
+        self._write(sql, (self._now_ms(), kind, text))
 
     def end_latch(self, kind: str, why: str) -> None:
         """Commit that a latched fault has ended without a person."""

@@ -56,12 +56,13 @@ class Loop:
         notifier: Notifier,
         timezone: str = "UTC",
         cars: Sequence[KnownCar] = (),
+        dark: Callable[[], bool] = lambda: False,
     ) -> None:
         self._devices, self._strategy, self._limits = devices, strategy, limits
         self._prices, self._ledger, self._clock = prices, ledger, clock
         self._zone = ZoneInfo(timezone)
         self._progress = Progress(notifier)
-        self.senses = Senses(devices, ledger, clock)
+        self.senses = Senses(devices, ledger, clock, dark)
         self._last_tick_s = self.senses.started_s
         self._last_said: tuple[str, str, str] | None = None
         self._last_row_s = 0.0
@@ -98,6 +99,8 @@ class Loop:
         seen = self.senses.observations(now_s, self._last_tick_s, self._prices())
         snap = snapshot.build(seen, self._limits, self.state.link.last_write_s)
         self._take_acknowledged()
+        while self.senses.alarms:
+            self.latch(*self.senses.alarms.pop(0))
         before = self.state
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s

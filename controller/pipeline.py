@@ -9,7 +9,7 @@ Pure: no clock, no socket, no log. The shell around it writes what the decision 
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from controller import budget, car_learning, envelope, gate, latches, reconcile
+from controller import budget, car_learning, envelope, gate, latches, reconcile, step_response
 from controller.car_learning import Garage
 from controller.car_session import retry_due
 from controller.gate import GateState
@@ -33,6 +33,7 @@ from controller.model import (
     amps,
 )
 from controller.reconcile import Link
+from controller.step_response import Response
 
 TWO_CONTROLLERS = "settings were changed against ours again and again: another controller is at work"
 
@@ -51,6 +52,7 @@ class LoopState:
     strategy_faults: int = 0
     cars: Garage = Garage()  # noqa: RUF009 - frozen
     latched: Latched = ()
+    response: Response = Response()  # noqa: RUF009 - frozen
 
 
 def initial(strategy: Strategy, cars: Garage | None = None) -> LoopState:
@@ -73,7 +75,12 @@ def step(
     raises_s = tuple([item for item in state.raises_s if snap.now_s - item[0] < limits.unseen_raise_s])
     top = envelope.ceiling(snap, link.in_force, sum(a for _, a in raises_s), limits)
     top = car_learning.bounded(top, cars)
+    response, missed, alarm = step_response.observe(state.response, snap, link.in_force, limits)
+    notes = (*notes, *missed)
     latched = _latched(state.latched, link, notes)
+    if alarm is not None:
+        latched = latches.with_new(latched, alarm)
+    top = step_response.bounded(top, response, link.in_force, limits, snap.admissible.min_current_a)
     top = latches.bounded(top, latched, limits)
     action = _admitted(gate_state, link, snap, wish, top, latched, limits)
     before = link.in_force
@@ -85,7 +92,7 @@ def step(
         raising = gate.raises(before, action.command)
         link = reconcile.sent(link, action.command, action.settings, snap.now_s, raising=raising)
     decision = Decision(snap.now_s, wish, top, action, before, notes, car_notes)
-    return LoopState(memory, link, gate_state, raises_s, faults, cars, latched), decision
+    return LoopState(memory, link, gate_state, raises_s, faults, cars, latched, response), decision
 
 
 def answered(state: LoopState, outcome: WriteOutcome) -> LoopState:
@@ -107,7 +114,10 @@ def acknowledged(state: LoopState, kinds: frozenset[str]) -> LoopState:
         link = replace(link, yielded=False, fight=False, overrides_s=())
     if "over_draw" in kinds:
         cars = replace(cars, session=replace(cars.session, cap_a=None, over_s=None))
-    return replace(state, link=link, cars=cars, latched=latches.without(state.latched, kinds))
+    judged = bool(kinds & {"sign_flip", "step_response"})
+    response = Response(excused="sign_flip" in kinds) if judged else state.response
+    latched = latches.without(state.latched, kinds)
+    return replace(state, link=link, cars=cars, response=response, latched=latched)
 
 
 def _latched(latched: Latched, link: Link, notes: tuple[str, ...]) -> Latched:

@@ -46,6 +46,7 @@ meter_stale_s = 2.0
 charger_fresh_s = 4.0
 charger_stale_s = 8.0
 verify_after_s = 1.0
+response_s = 3.0
 [gate]
 min_on_s = 0.5
 min_off_s = 0.5
