@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller import accounting, guard, latches, pipeline, snapshot
+from controller import accounting, energy_counter, guard, latches, pipeline, snapshot
 from controller.car import KnownCar, describe
 from controller.car_store import CarStore
 from controller.clock import Clock
@@ -37,6 +37,9 @@ from controller.watchdog import Notifier, Progress
 
 log = logging.getLogger(__name__)
 HISTORY = 120
+COUNTER = "charger_counter_wh"
+"""The kept state that says where the charger's energy counter stood."""
+
 QUIET_DECISION_S = 60.0
 """An unchanged decision is written to the ledger this often."""
 
@@ -73,6 +76,9 @@ class Loop:
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate_state = restored(ledger, clock, limits)
         self.state = replace(first, gate=gate_state, latched=self._latches.load())
+        self._kept_eto_wh: float | None = ledger.load_state(COUNTER)
+        self._kept_s = self.senses.started_s
+        self._counter = energy_counter.EnergyCounter(self._kept_eto_wh)
         self.ticks = 0
         self.guard_refusals = 0
         self.last: tuple[SiteSnapshot, Decision] | None = None
@@ -108,9 +114,8 @@ class Loop:
         self._keep_latched(before)
         self._cars.keep(self.state.cars, now_s)
         share = accounting.attribute(snap, self._limits.max_current_a)
-        if share.total_wh > 0:
-            day = self._clock.wall().astimezone(self._zone).date().isoformat()
-            self._ledger.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
+        self._book(share)
+        self._follow_counter(snap, share)
         if isinstance(decision.action, Send):
             await self._send(decision.action, before, snap)
         recorded = self._record(snap, decision)
@@ -236,6 +241,28 @@ class Loop:
             applied = rows[-1][1] == in_force
             self._ledger.close_intents("applied" if applied else "not_applied")
             self._ledger.record_event("restart", "info", f"{len(rows)} open writes of an earlier run closed")
+
+    # -- energy ---------------------------------------------------------------------------------
+
+    def _book(self, share: accounting.Share) -> None:
+        if share.total_wh > 0:
+            day = self._clock.wall().astimezone(self._zone).date().isoformat()
+            self._ledger.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
+
+    def _follow_counter(self, snap: SiteSnapshot, booked: accounting.Share) -> None:
+        """Book late what the charger's counter knows and nobody saw; keep the counter over restarts."""
+        before = self._counter
+        self._counter, late, note = energy_counter.follow(
+            before, snap.charger, booked, snap.prices, self._limits.max_current_a
+        )
+        self._book(late)
+        if note:
+            self._ledger.record_event("energy", "warning", note)
+            log.warning("event=energy %s", note)
+        moved = self._counter.eto_wh != self._kept_eto_wh
+        if moved and (before.at_s is None or snap.now_s - self._kept_s >= QUIET_DECISION_S):
+            self._kept_eto_wh, self._kept_s = self._counter.eto_wh, snap.now_s
+            self._ledger.save_state(COUNTER, self._counter.eto_wh)
 
     # -- recording ------------------------------------------------------------------------------
 

@@ -37,6 +37,22 @@ from controller.step_response import Response
 
 TWO_CONTROLLERS = "settings were changed against ours again and again: another controller is at work"
 
+OVER_DRAW = "the car drew more than it was offered, lowered by a step and still"
+
+ELECTRICAL = {
+    1: "residual current, AC",
+    2: "residual current, DC",
+    3: "phase",
+    4: "overvoltage",
+    5: "overcurrent",
+    6: "diode",
+    7: "plug coding",
+    8: "ground",
+    9: "contactor stuck",
+    10: "contactor missing",
+}
+"""The charger's `err` where both of its numberings agree: the electrical ones."""
+
 MAX_REASON = 500
 """Characters of a reason that are kept (chosen)."""
 
@@ -77,7 +93,7 @@ def step(
     top = car_learning.bounded(top, cars)
     response, missed, alarm = step_response.observe(state.response, snap, link.in_force, limits)
     notes = (*notes, *missed)
-    latched = _latched(state.latched, link, notes)
+    latched = _latched(state.latched, link, snap, cars, notes)
     if alarm is not None:
         latched = latches.with_new(latched, alarm)
     top = step_response.bounded(top, response, link.in_force, limits, snap.admissible.min_current_a)
@@ -110,8 +126,10 @@ def latch(state: LoopState, kind: str, text: str) -> LoopState:
 def acknowledged(state: LoopState, kinds: frozenset[str]) -> LoopState:
     """Return the state after a person acknowledged these: what they stood for begins anew."""
     link, cars = state.link, state.cars
-    if kinds & {"app", "two_controllers"}:
+    if "two_controllers" in kinds:
         link = replace(link, yielded=False, fight=False, overrides_s=())
+    elif "app" in kinds:
+        link = replace(link, yielded=False)
     if "over_draw" in kinds:
         cars = replace(cars, session=replace(cars.session, cap_a=None, over_s=None))
     judged = bool(kinds & {"sign_flip", "step_response"})
@@ -120,8 +138,16 @@ def acknowledged(state: LoopState, kinds: frozenset[str]) -> LoopState:
     return replace(state, link=link, cars=cars, response=response, latched=latched)
 
 
-def _latched(latched: Latched, link: Link, notes: tuple[str, ...]) -> Latched:
+def _latched(
+    latched: Latched, link: Link, snap: SiteSnapshot, cars: Garage, notes: tuple[str, ...]
+) -> Latched:
     """Return what is latched after what the charger's side showed."""
+    error = snap.charger.error if snap.charger is not None else None
+    if error in ELECTRICAL:
+        text = f"the charger reports error {error} ({ELECTRICAL[error]})"
+        latched = latches.with_new(latched, Latch("charger_error", text))
+    if cars.session.cap_a == 0:
+        latched = latches.with_new(latched, Latch("over_draw", OVER_DRAW))
     if link.known and not link.connected:
         latched = latches.after_unplug(latched)
     if link.fight:

@@ -144,6 +144,7 @@ class Link:
     overrides_s: tuple[float, ...] = ()
     fight: bool = False
     idle_since_s: float | None = None
+    rebooted_s: float | None = None
 
     @property
     def known(self) -> bool:
@@ -167,17 +168,17 @@ def observe(
     rebooted = _rebooted(link, status)
     if rebooted:
         notes.append("the charger restarted")
-        link = replace(link, pending=None, phase_write_s=None)
+        link = replace(link, pending=None, phase_write_s=None, rebooted_s=now_s)
     link, unplugged, plugged = _cable(link, status, now_s, limits)
     if unplugged:
         notes.append("the car was unplugged")
         link = replace(link, yielded=False, fight=False, overrides_s=(), pending=None, phase_write_s=None)
     if plugged:
         notes.append("a car was plugged in")
-    pending = link.pending
+    pending, arrived = link.pending, None
     if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S:
         if knobs.show(pending.settings):
-            pending = None
+            arrived, pending = pending if pending.attempts == 1 else None, None
         elif status.data_s >= pending.sent_s + limits.verify_after_s and not pending.failed:
             pending = replace(pending, failed=True)
             link = replace(link, phase_write_s=None)
@@ -195,6 +196,9 @@ def observe(
         link = replace(link, yielded=True, overrides_s=overrides, fight=fight)
         pending = None
         notes.append("settings were changed from outside: " + _difference(link.knobs, knobs))
+    if arrived is not None:  # should it appear once more, a person did it
+        recent = tuple([item for item in link.recent if item[1] != arrived.settings])
+        link = replace(link, recent=recent)
     reported, _ = offered(knobs, status, link.phases_set)
     unasked = _unasked(link, reported, plugged=plugged or not link.known)
     idle_since_s = None
