@@ -7,10 +7,11 @@ one, a meter that stands still (or alternates, or belongs to a neighbour) gives 
 Clouds and kettles move the import too, and the controller moves the car because of them: on recorded days one
 movement in ten is a miss of a good meter. So:
 
-* A meter that has followed since the start is distrusted after three misses in a row, a new one after one.
+* A meter that has followed since the start is distrusted after four misses in a row, a new one after one.
 * Distrusted, the car is stopped and tried once more after the minimum off time; the next miss is latched. The
   stop itself may prove the meter right; it is never counted as a miss.
 * In doubt, raises are small: a start at the least current, then 2 A at a time, each waiting for its verdict.
+* A car that still ramps is not judged: the import is a mean over the time since the last decision.
 * The level to compare with is the last before the car moved: it follows as long as the car stands still.
   What sun and battery report of themselves is taken out first.
 """
@@ -40,7 +41,7 @@ EXPORT_W = 200.0
 TURNED = -0.25
 """Below this the import moved the other way: a turned sign rather than no answer."""
 
-DOUBTS = 3
+DOUBTS = 4
 """So many misses in a row end the trust in a meter that has followed before (measured: docs/adr/0008)."""
 
 
@@ -71,6 +72,7 @@ class Response:
     missed_s: float | None = None
     before: Level | None = None
     moved_s: float | None = None
+    last_car_w: float | None = None
     seen: str = ""
     export_s: float | None = None
     excused: bool = False
@@ -86,25 +88,27 @@ def observe(
     if response.missed_s is not None and snap.now_s - response.missed_s >= limits.min_off_s:
         response = replace(response, missed_s=None)
     response, alarm = _night(response, snap, limits.response_s)
-    level = _level(snap, at_any_rate=response.before is not None)
+    before, paired = response.before, _level(snap)
+    level = paired if paired is not None or before is None else _unpaired(snap)
     if alarm is not None or level is None:
         return response, (), alarm
-    before = response.before
     moved_w = level.car_w - before.car_w if before is not None else 0.0
     if before is None or (response.moved_s is None and abs(moved_w) < STILL_W):
-        return replace(response, before=level), (), None
+        return replace(response, before=paired or before), (), None
     moved_s = response.moved_s if response.moved_s is not None else snap.now_s
+    steady = response.last_car_w is not None and abs(level.car_w - response.last_car_w) < STILL_W
+    response = replace(response, moved_s=moved_s, last_car_w=level.car_w)
     phases = in_force.phases if isinstance(in_force, Charge) else snap.phases_set
     enough = abs(moved_w) >= SLACK * STEP_A * phases * NOMINAL_VOLTAGE_V
     share = before.import_moved_w(level) / moved_w if enough else 0.0
-    if enough and share >= FOLLOWS:
+    if enough and share >= FOLLOWS and steady and paired is not None:
         return Response(True, before=level, export_s=response.export_s, excused=response.excused), (), None
-    if snap.now_s - moved_s < limits.response_s:
-        return replace(response, moved_s=moved_s), (), None
+    if snap.now_s - moved_s < limits.response_s * (1 if steady else 2):
+        return response, (), None
     if not enough:
         # Small steps one after the other are one: in doubt, the level before the first is kept.
         return replace(response, before=level if response.trusted else before, moved_s=None), (), None
-    response = replace(response, before=level, moved_s=None)
+    response = replace(response, before=level, moved_s=None, last_car_w=None)
     if response.missed_s is not None:
         return response, (), None
     return _missed(response, before, level, share, snap.now_s)
@@ -127,19 +131,24 @@ def _night(response: Response, snap: SiteSnapshot, longest_s: float) -> tuple[Re
     return replace(response, export_s=None), Latch("sign_flip", what)
 
 
-def _level(snap: SiteSnapshot, *, at_any_rate: bool) -> Level | None:
-    """Return the powers of now, None where meter and charger cannot be brought to the same moment.
-
-    `at_any_rate`: then the newest of each will do, as long as both are fresh. The reading of a meter that
-    repeats itself is of no known moment, and it is this meter that must be found out.
-    """
-    battery_w, car_w = snap.battery_charge_w or 0.0, snap.car_power_w
-    if snap.base_import_w is not None:  # what the battery gives is in the base already
-        return Level(snap.base_import_w + car_w - max(battery_w, 0.0), car_w, snap.pv_yield_w)
-    fresh = snap.grid_quality is Quality.FRESH and snap.charger_quality is Quality.FRESH
-    if not at_any_rate or not fresh or snap.grid_import_w is None:
+def _level(snap: SiteSnapshot) -> Level | None:
+    """Return the powers of now, None where meter and charger cannot be brought to the same moment."""
+    if snap.base_import_w is None:
         return None
-    return Level(snap.grid_import_w - battery_w, car_w, snap.pv_yield_w)
+    charging_w = max(snap.battery_charge_w or 0.0, 0.0)  # what a battery gives is in the base already
+    return Level(snap.base_import_w + snap.car_power_w - charging_w, snap.car_power_w, snap.pv_yield_w)
+
+
+def _unpaired(snap: SiteSnapshot) -> Level | None:
+    """Return the newest powers of meter and charger, of moments seconds apart; None unless both are fresh.
+
+    The reading of a meter that repeats itself is of no known moment, and it is this one that must be found
+    out. Good enough for a miss after a minute, never for a proof.
+    """
+    fresh = snap.grid_quality is Quality.FRESH and snap.charger_quality is Quality.FRESH
+    if not fresh or snap.grid_import_w is None:
+        return None
+    return Level(snap.grid_import_w - (snap.battery_charge_w or 0.0), snap.car_power_w, snap.pv_yield_w)
 
 
 def _missed(

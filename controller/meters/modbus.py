@@ -42,8 +42,12 @@ class ModbusMeter:
         """Read once. Raises MeterUnreachable, MeterRefused, MeterImplausible or WrongDevice."""
         decoder, todo = await self._ready()
         live: dict[tuple[int, int], int] = {}
-        for block in todo.live:
-            live |= await self._block(block)
+        try:
+            for block in todo.live:
+                live |= await self._block(block)
+        except MeterRefused:
+            await self._identified(decoder, todo)  # another device would refuse too
+            raise
         taken_s = self._clock.monotonic()
         await self._identified(decoder, todo)
         await self._read_counters(todo)
