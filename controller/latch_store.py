@@ -31,7 +31,7 @@ class LatchStore:
         new = tuple(latch for latch in after if latch not in before)
         ended = tuple(latch for latch in before if latch not in after)
         for latch in ended:
-            self._ledger.end_latch(latch.kind, "unplugged")
+            self._ledger.end_latch(latch.kind, "itself")
             self._rows.pop(latch.kind, None)
         for latch in new:
             self._ledger.record_latch(latch.kind, latch.text)

@@ -112,6 +112,11 @@ class Loop:
         self._last_tick_s = now_s
         self._follow_link(before, decision)
         self._keep_latched(before)
+        logic = pipeline.other_logic(snap)
+        if logic is not None:
+            self.senses.fault("other_logic", logic)
+        else:
+            self.senses.recovered("other_logic")
         self._cars.keep(self.state.cars, now_s)
         share = accounting.attribute(snap, self._limits.max_current_a)
         self._book(share)

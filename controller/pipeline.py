@@ -39,6 +39,9 @@ TWO_CONTROLLERS = "settings were changed against ours again and again: another c
 
 OVER_DRAW = "the car drew more than it was offered, lowered by a step and still"
 
+OWN_LOGIC = {4: "Eco", 5: "Daily trip"}
+"""The charger's `lmo` in which it starts and stops by sun, price or schedule."""
+
 ELECTRICAL = {
     1: "residual current, AC",
     2: "residual current, DC",
@@ -96,7 +99,8 @@ def step(
     latched = _latched(state.latched, link, snap, cars, notes)
     if alarm is not None:
         latched = latches.with_new(latched, alarm)
-    top = step_response.bounded(top, response, link.in_force, limits, snap.admissible.min_current_a)
+    theirs = link.yielded or latches.yielding(latched) is not None or other_logic(snap) is not None
+    top = step_response.bounded(top, response, snap, link.in_force, limits, theirs=theirs)
     top = latches.bounded(top, latched, limits)
     action = _admitted(gate_state, link, snap, wish, top, latched, limits)
     before = link.in_force
@@ -138,6 +142,14 @@ def acknowledged(state: LoopState, kinds: frozenset[str]) -> LoopState:
     return replace(state, link=link, cars=cars, response=response, latched=latched)
 
 
+def other_logic(snap: SiteSnapshot) -> str | None:
+    """Return what is to be said while a logic of the charger's own decides, None while none does."""
+    mode = snap.charger.logic_mode if snap.charger is not None else None
+    if mode not in OWN_LOGIC:
+        return None
+    return f"the charger decides by itself (mode {OWN_LOGIC[mode]}). Remedy: choose Basic in the go-e app"
+
+
 def _latched(
     latched: Latched, link: Link, snap: SiteSnapshot, cars: Garage, notes: tuple[str, ...]
 ) -> Latched:
@@ -151,6 +163,7 @@ def _latched(
     if link.known and not link.connected:
         latched = latches.after_unplug(latched)
     if link.fight:
+        latched = latches.without(latched, frozenset({"app"}))
         latched = latches.with_new(latched, Latch("two_controllers", TWO_CONTROLLERS))
     elif link.yielded and latches.yielding(latched) is None:
         text = next((note for note in notes if "outside" in note), "settings were changed from outside")
@@ -168,11 +181,13 @@ def _admitted(
     limits: Limits,
 ) -> Action:
     """Return what the gate lets through, a latched yield obeyed like one of this run."""
-    theirs = latches.yielding(latched)
-    if theirs is None:
+    theirs, logic = latches.yielding(latched), other_logic(snap)
+    if theirs is None and logic is None:
         return gate.admit(state, link, snap, wish, top, limits)
     action = gate.admit(state, replace(link, yielded=True), snap, wish, top, limits)
-    if isinstance(action, Hold) and theirs.kind != "app":
+    if isinstance(action, Hold) and theirs is None:
+        return Hold(logic or "")
+    if isinstance(action, Hold) and theirs is not None and theirs.kind != "app":
         return Hold(f"latched: {theirs.text}; ampilot ack {theirs.kind}")
     return action
 

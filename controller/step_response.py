@@ -10,6 +10,7 @@ movement in ten is a miss of a good meter. So:
 * A meter that has followed since the start is distrusted after four misses in a row, a new one after one.
 * Distrusted, the car is stopped and tried once more after the minimum off time; the next miss is latched. The
   stop itself may prove the meter right; it is never counted as a miss.
+* A car that is found charging is lowered to the least once: its step is what a meter is judged by.
 * In doubt, raises are small: a start at the least current, then 2 A at a time, each waiting for its verdict.
 * A car that still ramps is not judged: the import is a mean over the time since the last decision.
 * The level to compare with is the last before the car moved: it follows as long as the car stands still.
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 from controller.latches import Latch
 from controller.limits import Limits
 from controller.model import Ceiling, Charge, Command, Quality, SiteSnapshot
-from controller.units import NOMINAL_VOLTAGE_V
+from controller.units import MIN_CURRENT_A, NOMINAL_VOLTAGE_V
 
 STEP_A = 2
 """The least change per phase that says something."""
@@ -85,7 +86,8 @@ def observe(
     """Return what is remembered after this snapshot, notes worth an event, and what must be latched."""
     if limits.response_s is None:
         return response, (), None
-    if response.missed_s is not None and snap.now_s - response.missed_s >= limits.min_off_s:
+    waited = response.missed_s is not None and snap.now_s - response.missed_s >= limits.min_off_s
+    if waited and response.moved_s is None:  # the stop itself has been looked at
         response = replace(response, missed_s=None)
     response, alarm = _night(response, snap, limits.response_s)
     before, paired = response.before, _level(snap)
@@ -168,8 +170,17 @@ def _missed(
     return replace(response, missed_s=now_s), (), Latch(kind, f"{what}: {seen}, once more after a stop")
 
 
-def bounded(top: Ceiling, response: Response, present: Command, limits: Limits, least_a: int) -> Ceiling:
-    """Return the ceiling while the meter is in doubt; never higher. `least_a`: what the car takes at all."""
+def _found_charging(response: Response, present: Charge) -> bool:
+    """Return whether no step was ever seen because the car drew already when the meter was first read."""
+    if response.trusted or response.stopped or response.moved_s is not None or response.before is None:
+        return False
+    return response.before.car_w >= SLACK * MIN_CURRENT_A * present.phases * NOMINAL_VOLTAGE_V
+
+
+def bounded(
+    top: Ceiling, response: Response, snap: SiteSnapshot, present: Command, limits: Limits, *, theirs: bool
+) -> Ceiling:
+    """Return the ceiling while the meter is in doubt; never higher. `theirs`: people decide the offer."""
     if limits.response_s is None or (response.trusted and response.misses == 0):
         return top
     if response.missed_s is not None:
@@ -177,11 +188,21 @@ def bounded(top: Ceiling, response: Response, present: Command, limits: Limits, 
         lower = limits.blind_a < top.reduce_to_a
         reduce_to_a = limits.blind_a if lower else top.reduce_to_a
         return Ceiling(0, 0, reduce_to_a, source, source if lower else top.reduce_source)
+    least_a = snap.admissible.min_current_a
     most = [least_a, least_a]
     if isinstance(present, Charge):
-        most[present.phases == 3] = 0 if response.moved_s is not None else present.current_a + STEP_A
+        most[present.phases == 3] = present.current_a + STEP_A if _may_step(response, snap) else 0
+        found = _found_charging(response, present) and not theirs
+        if found and least_a < min(present.current_a, top.reduce_to_a):
+            source = "the meter has yet to be seen to follow the car: lowered to see it"
+            return Ceiling(0, 0, least_a, source, source)
     one_a, three_a = min(top.raise_one_a, most[0]), min(top.raise_three_a, most[1])
     if (one_a, three_a) == (top.raise_one_a, top.raise_three_a):
         return top
     source = "the meter has yet to be seen to follow the car"
     return replace(top, raise_one_a=one_a, raise_three_a=three_a, source=source)
+
+
+def _may_step(response: Response, snap: SiteSnapshot) -> bool:
+    """Return whether the last step has been judged, or the car may need more to draw at all."""
+    return response.moved_s is None and (snap.car_power_w > STILL_W or snap.car.try_higher)

@@ -56,7 +56,7 @@ FOREIGN = {
     "garbage": bytes(range(256)),
     "http": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
     "tls": b"\x15\x03\x01\x00\x02\x02\x28",
-    "noise": bytes((7 * index * index + 13 * index + 5) % 251 for index in range(300)),
+    "noise": bytes((7 * index * index + 13 * index + 5) % 251 for index in range(200)),
     "flood": bytes(FLOOD_BYTES),
 }
 """What some port answers that is not a meter."""

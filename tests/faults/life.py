@@ -1,8 +1,8 @@
-"""A controller's life at full speed: the real loop, ledger and Modbus over loopback, on a simulated clock.
+"""A controller's life at full speed: the real loop, ledger and Modbus on loopback, on a simulated clock.
 
-Limits are the product's defaults, so what is measured here are the promised seconds and watt-hours. The box is
-the simulated go-e, spoken to in its own keys with the delays of its cloud; the process and HTTP have their own
-tests. What is true in here comes from the house, never from the code under test.
+Limits are the product's defaults, so what is measured here are the promised seconds and watt-hours. The box
+is the simulated go-e, spoken to in its own keys with the delays of its cloud; the process and HTTP have their
+own tests. What is true in here comes from the house, never from the code under test.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from controller.plugins import load_strategy
 from controller.senses import Devices
 from controller.settings import MeterSettings
 from controller.simulation.box import Box
-from controller.simulation.car import PROFILES, Car
+from controller.simulation.car import PROFILES, Car, CarProfile
 from controller.simulation.house import DAY_S, House, Weather
 from controller.simulation.modbus_meter import ModbusMeterServer
 from controller.watchdog import Notifier
@@ -82,7 +82,7 @@ class Life:
         strategy: Strategy | str = "surplus",
         sun_w: float = 7000.0,
         load_w: tuple[float, float, float] = (300.0, 200.0, 100.0),
-        car: str = "ideal",
+        car: str | CarProfile = "ideal",
         profile: str = "eastron-sdm630",
         limits: Limits = LIMITS,
         dark: bool = False,
@@ -92,7 +92,7 @@ class Life:
         one, two, three = ([watts] * DAY_S for watts in load_w)
         weather = Weather([sun_w] * DAY_S, (one, two, three))
         self.house = House(weather, Box(amp=6, psm=1, frc=1), arrives_s=DAY_S - 1)
-        self.car = Car(PROFILES[car])
+        self.car = Car(car if isinstance(car, CarProfile) else PROFILES[car])
         self.charger = BoxCharger(self.house.box, self.clock)
         self.strategy = load_strategy(strategy, {}) if isinstance(strategy, str) else strategy
         self.server = ModbusMeterServer(self.profile, self.house.quantities)

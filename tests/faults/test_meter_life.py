@@ -194,7 +194,7 @@ async def test_m11_zeros_of_a_reboot_count_for_nothing(tmp_path: Path, bound: Bo
 
 
 async def test_m12_another_device_at_the_address_is_latched(tmp_path: Path, bound: Bound) -> None:
-    """The address of the meter goes to another device while we run: nothing it says counts, a person looks."""
+    """The meter's address goes to another device while we run: nothing it says counts, a person looks."""
     async with Life(tmp_path, profile="cg-em24-e1") as life:
         await life.charging()
         before, port = len(life.sent), life.server.port
