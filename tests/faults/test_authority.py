@@ -13,6 +13,7 @@ LOWERED_WITHIN_S = 17.0
 """One decision of 10 s, 5 s from the last write, 2 s to the box."""
 
 
+@pytest.mark.slow
 async def test_m1_the_blind_level_is_commanded_where_there_is_one(tmp_path: Path, bound: Bound) -> None:
     """Twelve amperes were promised; blind, the installer's six are kept up, neither more nor off."""
     strategy = load_strategy("fixed", {"current_a": 12, "phases": 3})
@@ -30,7 +31,7 @@ async def test_m1_the_blind_level_is_commanded_where_there_is_one(tmp_path: Path
         await life.until(lambda: life.box.amp == 12, 900, "back to twelve")
 
 
-@pytest.mark.parametrize("spent", ["minimum on time", "budget"])
+@pytest.mark.parametrize("spent", ["minimum on time", pytest.param("budget", marks=pytest.mark.slow)])
 async def test_an_overload_is_lowered_past_timers_and_budget(
     tmp_path: Path, bound: Bound, spent: str
 ) -> None:

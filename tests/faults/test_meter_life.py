@@ -154,7 +154,7 @@ async def test_m4_clouds_never_latch_a_good_meter(tmp_path: Path, seed: int) -> 
         assert len([text for text in life.events("charger") if "does not follow" in text]) <= 1
 
 
-@pytest.mark.parametrize("mode", ["phase_dead", "phases_swapped"])
+@pytest.mark.parametrize("mode", ["phases_swapped", pytest.param("phase_dead", marks=pytest.mark.slow)])
 async def test_m10_phases_that_are_not_believed_count_as_one(tmp_path: Path, bound: Bound, mode: str) -> None:
     """Half of the fuse on each phase: fine by phase, too much if all of it may flow on one."""
     load_w = (2500.0, 2500.0, 2500.0)

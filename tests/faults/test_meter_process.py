@@ -58,6 +58,7 @@ async def test_m7_m8_m9_the_process_with_a_sick_line(
     await ends_in_off(tmp_path, mode, row, bound)
 
 
+@pytest.mark.slow
 async def test_m4_sign_flip_from_the_command_line_to_ack(tmp_path: Path, bound: Bound) -> None:
     """`ampilot run` on a meter turned round, no sun: latched after two tries; a restart, and `ampilot ack`.
 

@@ -3,9 +3,12 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.faults.rig import Rig
 
 
+@pytest.mark.slow
 async def test_v1_the_app_wins_until_unplug(tmp_path: Path) -> None:
     """Somebody sets 7 A in the app: it stays, until the car is unplugged."""
     async with Rig(tmp_path) as rig:
@@ -40,6 +43,7 @@ async def test_v2_a_second_instance_is_refused(tmp_path: Path) -> None:
         assert rig.process.returncode is None
 
 
+@pytest.mark.slow
 async def test_v4_unplugged_while_the_box_switches(tmp_path: Path) -> None:
     """The car leaves while the box switches: no start, parked low, ready for the next car."""
     # The box began unasked on three phases at plug-in; 6 A on one are wanted.
