@@ -99,8 +99,8 @@ def step(
     latched = _latched(state.latched, link, snap, cars, notes)
     if alarm is not None:
         latched = latches.with_new(latched, alarm)
-    theirs = link.yielded or latches.yielding(latched) is not None or other_logic(snap) is not None
-    top = step_response.bounded(top, response, snap, link.in_force, limits, theirs=theirs)
+    wish = step_response.probing(wish, response, snap, link.in_force, limits)
+    top = step_response.bounded(top, response, snap, link.in_force, limits)
     top = latches.bounded(top, latched, limits)
     action = _admitted(gate_state, link, snap, wish, top, latched, limits)
     before = link.in_force

@@ -95,7 +95,7 @@ def build(seen: Observations, limits: Limits, last_write_s: float | None) -> Sit
         pv_yield_w=pv.pv_yield_w if pv else None,
         battery_charge_w=battery.battery_charge_w if battery else None,
         battery_soc_pct=battery.soc_pct if battery else None,
-        phase_import_a=_phase_import_a(latest) if latest and not phases_distrusted(seen.grid) else None,
+        phase_import_a=_phases_a(seen.grid),
         charger=status,
         car_connected=status.connected if status else False,
         car_power_w=car_w or 0.0,
@@ -155,6 +155,23 @@ def _still_s(seen: Observations, latest: GridReading, status: ChargerStatus | No
     if drawing and telling and seen.grid_changed_s is not None:
         still_s = max(still_s, latest.taken_s - seen.grid_changed_s)
     return still_s
+
+
+def _phases_a(readings: Sequence[GridReading]) -> PerPhase | None:
+    """Return the signed import current of each phase, None where it is not known or not believed.
+
+    For one doubtful reading or two, each phase counts as the worse of now and the last time it added up.
+    """
+    if not readings or phases_distrusted(readings):
+        return None
+    now = _phase_import_a(readings[-1])
+    if now is None or not readings[-1].phases_doubtful:
+        return now
+    good = next((reading for reading in reversed(readings) if not reading.phases_doubtful), None)
+    before = _phase_import_a(good) if good is not None else None
+    if before is None:
+        return None
+    return max(now[0], before[0]), max(now[1], before[1]), max(now[2], before[2])
 
 
 def phases_distrusted(readings: Sequence[GridReading]) -> bool:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 from controller.latches import Latch
 from controller.limits import Limits
-from controller.model import Ceiling, Charge, Command, Quality, SiteSnapshot
+from controller.model import Ceiling, Charge, Command, Off, Quality, SiteSnapshot, Wish
 from controller.units import MIN_CURRENT_A, NOMINAL_VOLTAGE_V
 
 STEP_A = 2
@@ -177,10 +177,21 @@ def _found_charging(response: Response, present: Charge) -> bool:
     return response.before.car_w >= SLACK * MIN_CURRENT_A * present.phases * NOMINAL_VOLTAGE_V
 
 
+def probing(wish: Wish, response: Response, snap: SiteSnapshot, present: Command, limits: Limits) -> Wish:
+    """Return the wish, or the least current once for a car whose own step was never seen."""
+    if limits.response_s is None or isinstance(present, Off) or isinstance(wish.target, Off):
+        return wish
+    least_a = snap.admissible.min_current_a
+    if not _found_charging(response, present) or least_a >= present.current_a:
+        return wish
+    reason = "the meter has yet to be seen to follow the car: lowered to see it"
+    return Wish(Charge(least_a, present.phases), reason, wish.facts)
+
+
 def bounded(
-    top: Ceiling, response: Response, snap: SiteSnapshot, present: Command, limits: Limits, *, theirs: bool
+    top: Ceiling, response: Response, snap: SiteSnapshot, present: Command, limits: Limits
 ) -> Ceiling:
-    """Return the ceiling while the meter is in doubt; never higher. `theirs`: people decide the offer."""
+    """Return the ceiling while the meter is in doubt; never higher."""
     if limits.response_s is None or (response.trusted and response.misses == 0):
         return top
     if response.missed_s is not None:
@@ -192,10 +203,6 @@ def bounded(
     most = [least_a, least_a]
     if isinstance(present, Charge):
         most[present.phases == 3] = present.current_a + STEP_A if _may_step(response, snap) else 0
-        found = _found_charging(response, present) and not theirs
-        if found and least_a < min(present.current_a, top.reduce_to_a):
-            source = "the meter has yet to be seen to follow the car: lowered to see it"
-            return Ceiling(0, 0, least_a, source, source)
     one_a, three_a = min(top.raise_one_a, most[0]), min(top.raise_three_a, most[1])
     if (one_a, three_a) == (top.raise_one_a, top.raise_three_a):
         return top

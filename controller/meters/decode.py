@@ -79,7 +79,12 @@ class Decoder:
             power_w = sum(phases) * turn
         self._in_range(power_w, "grid power")
         phase_w = None if phases is None else _turned(phases, turn)
+        most_w = self.site.max_power_w
+        if phase_w is not None and max(map(abs, phase_w)) > most_w:
+            phase_w = None
         currents = self._three(table.phase_current, words)
+        if currents is not None and max(map(abs, currents)) > most_w / VOLTAGE_V[0]:
+            currents = None
         if voltage is not None and len(table.voltage) == 3 and min(map(abs, voltage)) <= DEAD_PHASE_V:
             phase_w = currents = None  # what flows on a phase that is not connected is not measured
         return GridReading(

@@ -64,18 +64,19 @@ async def test_m4_sign_flip_from_the_command_line_to_ack(tmp_path: Path, bound: 
 
     The car was charging by itself at 16 A: it is lowered to see whether the meter follows.
     """
-    async with Rig(tmp_path, sun_w=0.0) as rig:
+    async with Rig(tmp_path, sun_w=0.0, check_response=True) as rig:
         for phase in range(3):
             rig.served.house.kettle(3000.0, phase)
         rig.served.meter.misbehave("turned")
         await rig.until(lambda: bool(rig.writes()) and rig.power_w > 1000, 30, "it is lowered")
         began_s = time.monotonic()
         await rig.until(lambda: rig.box.frc == 1, 20, "stopped")
-        took_s = time.monotonic() - began_s
+        took_s, stopped = time.monotonic() - began_s, len(rig.writes())
+        assert not raised(rig.writes()[1:stopped], 16)
         bound("M4", "the process, response 3 s: stopped", 2 * RESPONSE_S + 2 * TICK_S + SLACK_S, took_s, "s")
         await rig.until(lambda: b"event=latched_sign_flip_fault" in rig.output, 40, "latched")
         await rig.until(lambda: rig.box.frc == 1, 10, "off")
-        assert {write["amp"] for write in rig.writes() if "amp" in write} == {"6"}
+        assert {write["amp"] for write in rig.writes()[stopped:] if "amp" in write} == {"6"}
         assert await rig.stop(signal.SIGTERM) == 0
         count = len(rig.writes())
         await rig.start()

@@ -158,6 +158,15 @@ def test_phases_that_do_not_add_up_three_times_are_not_believed(wrong: int, trus
     assert (snap(grid=readings).phase_import_a is not None) is trusted
 
 
+def test_a_doubtful_phase_counts_as_the_worse_of_now_and_before() -> None:
+    readings = (
+        GridReading(998.0, 900.0, phase_current_a=(4.0, 1.0, -1.0)),
+        GridReading(999.0, 900.0, phase_current_a=(-60.0, 3.0, -2.0), phases_doubtful=True),
+    )
+    assert snap(grid=readings).phase_import_a == (4.0, 3.0, -1.0)
+    assert snap(grid=readings[1:]).phase_import_a is None
+
+
 def test_frozen_is_counted_to_the_last_answer_not_to_now() -> None:
     """59 s still and then silent for 10 s is a quiet line, not a frozen device."""
     found = snap(grid=(grid(990.0),), charger=(charger(998.0, 2000.0),), grid_changed_s=931.0)

@@ -6,7 +6,7 @@ import pytest
 
 from controller import step_response
 from controller.limits import Limits
-from controller.model import Admissible, Ceiling, Charge, Command, Off, Quality, SiteSnapshot
+from controller.model import Admissible, Ceiling, Charge, Command, Off, Quality, SiteSnapshot, Wish
 from controller.step_response import Response
 
 LIMITS = Limits(response_s=60.0)
@@ -79,7 +79,7 @@ def test_half_of_the_step_in_a_minute_is_a_proof(share: float, trusted: bool) ->
 @pytest.mark.parametrize(("share", "kind"), [(-1.0, "sign_flip"), (0.0, "step_response")])
 def test_a_miss_stops_the_car_and_the_next_is_latched(share: float, kind: str) -> None:
     response, _, _ = lived(Response(), start(100.0, share))
-    top = step_response.bounded(TOP, response, snap(180.0, 4000.0, 500.0), SIX, LIMITS, theirs=False)
+    top = step_response.bounded(TOP, response, snap(180.0, 4000.0, 500.0), SIX, LIMITS)
     assert (top.raise_one_a, top.raise_three_a, top.reduce_to_a) == (0, 0, 0)
     response, notes, kinds = lived(response, stop(180.0))
     assert (notes, kinds) == ([], [])
@@ -144,37 +144,44 @@ def test_a_step_below_two_amperes_says_nothing() -> None:
 
 def test_raises_in_doubt_are_small_and_wait_for_their_verdict() -> None:
     seen = snap(100.0, 0.0, 500.0)
-    top = step_response.bounded(TOP, Response(), seen, Off(), LIMITS, theirs=False)
+    top = step_response.bounded(TOP, Response(), seen, Off(), LIMITS)
     assert (top.raise_one_a, top.raise_three_a, top.reduce_to_a) == (6, 6, 16)
     drawing = snap(100.0, 4000.0, 4500.0)
-    top = step_response.bounded(TOP, Response(), drawing, SIX, LIMITS, theirs=False)
+    top = step_response.bounded(TOP, Response(), drawing, SIX, LIMITS)
     assert (top.raise_one_a, top.raise_three_a) == (6, 8)
     waiting = Response(moved_s=95.0)
-    assert step_response.bounded(TOP, waiting, drawing, SIX, LIMITS, theirs=False).raise_three_a == 0
+    assert step_response.bounded(TOP, waiting, drawing, SIX, LIMITS).raise_three_a == 0
     trusted = Response(trusted=True)
-    assert step_response.bounded(TOP, trusted, drawing, SIX, LIMITS, theirs=False) is TOP
+    assert step_response.bounded(TOP, trusted, drawing, SIX, LIMITS) is TOP
 
 
-def test_a_car_found_charging_is_lowered_once_unless_people_decide() -> None:
-    many = Charge(16, 3)
-    response, _, _ = lived(Response(), [snap(100.0, 11_000.0, 11_500.0)], many)
+def test_a_car_found_charging_is_lowered_to_see_its_step() -> None:
+    many, all_of_it = Charge(16, 3), Wish(Charge(16, 3), "all of it")
     seen = snap(110.0, 11_000.0, 11_500.0)
-    assert step_response.bounded(TOP, response, seen, many, LIMITS, theirs=False).reduce_to_a == 6
-    assert step_response.bounded(TOP, response, seen, many, LIMITS, theirs=True).reduce_to_a == 16
+    response, _, _ = lived(Response(), [snap(100.0, 11_000.0, 11_500.0)], many)
+    assert step_response.probing(all_of_it, response, seen, many, LIMITS).target == SIX
+    off = Wish(Off(), "no sun")
+    assert step_response.probing(off, response, seen, many, LIMITS) is off
+    for other in (
+        Response(trusted=True, before=response.before),
+        Response(),
+        replace(response, stopped=True),
+    ):
+        assert step_response.probing(all_of_it, other, seen, many, LIMITS) is all_of_it
 
 
 def test_blind_levels_are_kept_up_while_the_meter_is_in_doubt() -> None:
     house = replace(LIMITS, blind_a=6)
     response, _, _ = lived(Response(), start(100.0, 0.0), limits=house)
     seen = snap(180.0, 11_000.0, 500.0)
-    assert step_response.bounded(TOP, response, seen, Charge(16, 3), house, theirs=False).reduce_to_a == 6
+    assert step_response.bounded(TOP, response, seen, Charge(16, 3), house).reduce_to_a == 6
 
 
 def test_it_can_be_switched_off() -> None:
     off = replace(LIMITS, response_s=None)
     response, notes, kinds = lived(Response(), start(100.0, -1.0), limits=off)
     assert (response, notes, kinds) == (Response(), [], [])
-    assert step_response.bounded(TOP, response, snap(1.0, 0.0, 0.0), Off(), off, theirs=False) is TOP
+    assert step_response.bounded(TOP, response, snap(1.0, 0.0, 0.0), Off(), off) is TOP
 
 
 @pytest.mark.parametrize(
