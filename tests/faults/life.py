@@ -132,7 +132,7 @@ class Life:
     def begin(self) -> None:
         """Start the controller on the ledger there is."""
         settings = MeterSettings(
-            profile=self.profile.id, host="127.0.0.1", port=self.server.port, timeout_s=0.1, min_gap_s=0.0
+            profile=self.profile.id, host="127.0.0.1", port=self.server.port, timeout_s=0.3, min_gap_s=0.0
         )
         self.meter: ModbusMeter = open_meters({"grid": settings}, self.clock)["grid"]
         self.ledger = Ledger.open(self.path, self.clock)

@@ -24,7 +24,7 @@ async def test_m1_the_blind_level_is_commanded_where_there_is_one(tmp_path: Path
         life.server.misbehave("silent")
         took_s = await life.until(lambda: life.box.amp == 6, 200, "the blind level")
         bound("M1", "blind level of 6 A commanded", OFF_WITHIN_S, took_s, "s")
-        await life.run(600)
+        await life.run(120)
         assert [keys for _, keys in life.sent[count:]] == [{"amp": 6}]
         assert life.car_w > 1000
         life.server.misbehave("ok")

@@ -22,9 +22,9 @@ from controller.simulation.house import House, Weather
 from controller.simulation.modbus_meter import FLOOD_BYTES, ModbusMeterServer
 
 Bound = Callable[[str, str, float, float, str], None]
-TIMEOUT_S = 0.2
+TIMEOUT_S = 0.4
 READ_S = 2.0
-"""Of M5 and M8: the deadline of one read. The rig's timeout is a fifth of the product's default of 1 s."""
+"""Of M5 and M8: the deadline of one read. The timeout in here is 0.4 s, the default is 1 s."""
 
 FLAT = [1200.0] * 86_400
 
