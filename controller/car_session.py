@@ -228,7 +228,7 @@ def overdrawn(session: Session, now_s: float, limits: Limits) -> tuple[Session, 
     again = session.cap_a is not None
     cap_a = offer_a - 1 if not again and offer_a > MIN_CURRENT_A else 0
     drew = f"this car draws {session.draw_a:.1f} A of {offer_a} A offered"
-    what = f"lowered to {cap_a} A" if cap_a else "stopped until it is unplugged"
+    what = f"lowered to {cap_a} A" if cap_a else "stopped"
     return replace(session, cap_a=cap_a), (f"{drew}: {what}",)
 
 

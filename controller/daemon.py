@@ -18,6 +18,7 @@ from controller.load_settings import load_settings
 from controller.logging_setup import set_up
 from controller.loop import Loop
 from controller.meters import Role, open_meters
+from controller.night import is_dark
 from controller.plugins import is_built_in, load_strategy
 from controller.schedule import Schedule
 from controller.senses import Devices
@@ -87,6 +88,7 @@ async def run(config: Path) -> None:
         timezone=settings.site.timezone,
         cars=settings.known_cars(),
         late_s=max(3 * settings.timing.decide_s, 3.0),
+        dark=_darkness(settings, clock),
     )
     ledger.describe_site(settings.site.timezone, settings.prices.prices(), choice.name, choice.options)
     schedule = _scheduled(settings, loop, ledger, clock)
@@ -122,6 +124,14 @@ async def run(config: Path) -> None:
         ledger.record_event("stop", "info", "stopped")
         ledger.close()
         log.info("event=stop")
+
+
+def _darkness(settings: Settings, clock: SystemClock) -> Callable[[], bool]:
+    """Return the answer to "can nothing here feed in now?"; never where there is a battery, or no place."""
+    latitude, longitude = settings.site.latitude, settings.site.longitude
+    if latitude is None or longitude is None or settings.battery is not None:
+        return lambda: False
+    return lambda: is_dark(clock.wall(), latitude, longitude)
 
 
 def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemClock) -> Schedule:

@@ -75,6 +75,8 @@ def _raise(
         return 0, f"the meter is {snap.grid_quality.name.lower()}"
     if snap.charger_quality is not Quality.FRESH:
         return 0, f"the charger's data is {snap.charger_quality.name.lower()}"
+    if snap.charger is not None and snap.charger.error:
+        return 0, f"the charger reports error {snap.charger.error}"
     most_a, source = static_a, static_source
     if phases == 1 and limits.unbalance_limit_a < most_a:
         most_a, source = limits.unbalance_limit_a, "unbalance limit of one phase"

@@ -33,6 +33,10 @@ class MeterImplausible(MeterError):
     """The device answered, but the answer cannot be true: NaN, a sentinel, out of range, the wrong device."""
 
 
+class WrongDevice(MeterImplausible):
+    """Another device answers at the meter's address; the connection was dropped."""
+
+
 class ChargerError(AmpilotError):
     """The charger could not be read."""
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,26 +31,30 @@ class LatchStore:
         new = tuple(latch for latch in after if latch not in before)
         ended = tuple(latch for latch in before if latch not in after)
         for latch in ended:
-            self._ledger.end_latch(latch.kind, "unplugged")
+            self._ledger.end_latch(latch.kind, "itself")
             self._rows.pop(latch.kind, None)
         for latch in new:
-            row = self._ledger.record_latch(latch.kind, latch.text)
-            if row is not None:
-                self._rows[latch.kind] = row
+            self._ledger.record_latch(latch.kind, latch.text)
+        self._find(latch.kind for latch in new)
         return new, ended
 
     def acknowledged(self, latched: Latched) -> frozenset[str]:
         """Return the kinds a person has acknowledged since; nothing while the disk refuses."""
         if not latched:
             return frozenset()
-        missing = [latch.kind for latch in latched if latch.kind not in self._rows]
-        if missing:  # latched while the disk refused: on record by now, perhaps
-            self._rows |= {kind: row for row, kind, _ in self._ledger.open_latches() if kind in missing}
+        # What was latched while the disk refused may be on record by now.
+        self._find(latch.kind for latch in latched)
         done = self._ledger.acked_latches(self._rows.values())
         kinds = frozenset(kind for kind, row in self._rows.items() if row in done)
         for kind in kinds:
             del self._rows[kind]
         return kinds
+
+    def _find(self, kinds: Iterable[str]) -> None:
+        """Look up the rows of those kinds whose row is not known."""
+        missing = [kind for kind in kinds if kind not in self._rows]
+        if missing:
+            self._rows |= {kind: row for row, kind, _ in self._ledger.open_latches() if kind in missing}
 
 
 @dataclass(frozen=True, slots=True)

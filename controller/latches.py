@@ -52,7 +52,6 @@ KINDS = {
     ),
     "over_draw": Kind(Effect.STOP, "have the car or its cable checked; it draws more than it is allowed to"),
     "charger_error": Kind(Effect.STOP, "have an electrician look at the charger; see the error in the app"),
-    "grid_allowance": Kind(Effect.STOP, "look at the meter's sign and at the strategy; see ampilot report"),
     "guard": Kind(Effect.HOLD, "report it with the log: this is a bug of ampilot"),
     "ledger_corrupt": Kind(Effect.NOTE, "check the disk or SD card; the damaged file was kept"),
     "plugin": Kind(Effect.NOTE, "correct or remove the strategy plug-in, then restart"),

@@ -287,11 +287,10 @@ class Ledger:
 
     # -- latched faults -------------------------------------------------------------------------
 
-    def record_latch(self, kind: str, text: str) -> int | None:
-        """Commit a fault that waits for a person; return its row, None while the disk refuses."""
+    def record_latch(self, kind: str, text: str) -> None:
+        """Commit a fault that waits for a person; one of its kind is enough."""
         sql = "INSERT INTO latches (wall_ms, kind, text) VALUES (?,?,?) ON CONFLICT DO NOTHING"
-        job = self._submit(Job([(sql, (self._now_ms(), kind, text))]))
-        return job.row_id if job.written and job.changed else None
+        self._write(sql, (self._now_ms(), kind, text))
 
     def end_latch(self, kind: str, why: str) -> None:
         """Commit that a latched fault has ended without a person."""
@@ -330,7 +329,7 @@ class Ledger:
         return json.loads(rows[0][0]) if rows else None
 
     def put(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> bool:
-        """Run one statement for each row, as one commit that a power cut may lose; return whether it is done."""
+        """Run one statement for each row, as one commit that a power cut may lose; return if it is done."""
         return self._write_all([(sql, tuple(row)) for row in rows], durable=False)
 
     def maintain(self, *, keep_10s_days: int, keep_60s_days: int) -> None:

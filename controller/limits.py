@@ -32,6 +32,9 @@ class Limits:
     verify_after_s: float = 15.0
     unseen_raise_s: float = 40.0
 
+    response_s: float | None = None
+    """How long the meter may take to follow the car; None: not checked, because it is a model (backtest)."""
+
     min_on_s: float = 300.0
     min_off_s: float = 300.0
     phase_change_min_s: float = 600.0

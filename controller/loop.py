@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller import accounting, guard, latches, pipeline, snapshot
+from controller import accounting, energy_counter, guard, latches, pipeline, snapshot
 from controller.car import KnownCar, describe
 from controller.car_store import CarStore
 from controller.clock import Clock
@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 HISTORY = 120
 LATE_S = 30.0
 """A decision that begins later than this after the one before has slept: what came before is not averaged."""
+COUNTER = "charger_counter_wh"
+"""The kept state that says where the charger's energy counter stood."""
+
 QUIET_DECISION_S = 60.0
 """An unchanged decision is written to the ledger this often."""
 
@@ -60,13 +63,14 @@ class Loop:
         timezone: str = "UTC",
         cars: Sequence[KnownCar] = (),
         late_s: float = LATE_S,
+        dark: Callable[[], bool] = lambda: False,
     ) -> None:
         self._devices, self._strategy, self._limits = devices, strategy, limits
         self._late_s = late_s
         self._prices, self._ledger, self._clock = prices, ledger, clock
         self._zone = ZoneInfo(timezone)
         self._progress = Progress(notifier)
-        self.senses = Senses(devices, ledger, clock)
+        self.senses = Senses(devices, ledger, clock, dark)
         self._last_tick_s = self.senses.started_s
         self._last_said: tuple[str, str, str] | None = None
         self._last_row_s = 0.0
@@ -78,6 +82,9 @@ class Loop:
         gate_state = restored(ledger, clock, limits)
         self.state = replace(first, gate=gate_state, latched=self._latches.load())
         self._unread = ledger.degraded
+        self._kept_eto_wh: float | None = ledger.load_state(COUNTER)
+        self._kept_s = self.senses.started_s
+        self._counter = energy_counter.EnergyCounter(self._kept_eto_wh)
         self.ticks = 0
         self.guard_refusals = 0
         self.last: tuple[SiteSnapshot, Decision] | None = None
@@ -104,6 +111,8 @@ class Loop:
         seen = self._seen(now_s)
         snap = snapshot.build(seen, self._limits, self.state.link.last_write_s)
         self._take_acknowledged()
+        while self.senses.alarms:
+            self.latch(*self.senses.alarms.pop(0))
         before = self.state
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
@@ -111,11 +120,15 @@ class Loop:
             self._strategy_failed(now_s, decision)
         self._follow_link(before, decision)
         self._keep_latched(before)
+        logic = pipeline.other_logic(snap)
+        if logic is not None:
+            self.senses.fault("other_logic", logic)
+        else:
+            self.senses.recovered("other_logic")
         self._cars.keep(self.state.cars, now_s)
         share = accounting.attribute(snap, self._limits.max_current_a)
-        if share.total_wh > 0:
-            day = self._clock.wall().astimezone(self._zone).date().isoformat()
-            self._ledger.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
+        self._book(share)
+        self._follow_counter(snap, share)
         if isinstance(decision.action, Send):
             await self._send(decision.action, before, snap)
         recorded = self._record(snap, decision)
@@ -278,6 +291,28 @@ class Loop:
             applied = rows[-1][1] == in_force
             self._ledger.close_intents("applied" if applied else "not_applied")
             self._ledger.record_event("restart", "info", f"{len(rows)} open writes of an earlier run closed")
+
+    # -- energy ---------------------------------------------------------------------------------
+
+    def _book(self, share: accounting.Share) -> None:
+        if share.total_wh > 0:
+            day = self._clock.wall().astimezone(self._zone).date().isoformat()
+            self._ledger.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
+
+    def _follow_counter(self, snap: SiteSnapshot, booked: accounting.Share) -> None:
+        """Book late what the charger's counter knows and nobody saw; keep the counter over restarts."""
+        before = self._counter
+        self._counter, late, note = energy_counter.follow(
+            before, snap.charger, booked, snap.prices, self._limits.max_current_a
+        )
+        self._book(late)
+        if note:
+            self._ledger.record_event("energy", "warning", note)
+            log.warning("event=energy %s", note)
+        moved = self._counter.eto_wh != self._kept_eto_wh
+        if moved and (before.at_s is None or snap.now_s - self._kept_s >= QUIET_DECISION_S):
+            self._kept_eto_wh, self._kept_s = self._counter.eto_wh, snap.now_s
+            self._ledger.save_state(COUNTER, self._counter.eto_wh)
 
     # -- recording ------------------------------------------------------------------------------
 

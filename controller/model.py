@@ -34,7 +34,8 @@ class GridReading:
     """One reading of the meter at the grid connection; every number is finite and passed its range check.
 
     `taken_s` is monotonic, when the answer arrived. `fingerprint` is the raw live block: it stands still
-    only when the device does.
+    only when the device does. `heartbeat` is the raw register that counts the device's own updates, where it
+    has one. `phases_doubtful`: the phases do not add up to the whole.
     """
 
     taken_s: float
@@ -46,6 +47,8 @@ class GridReading:
     import_wh: float | None = None
     export_wh: float | None = None
     fingerprint: bytes = b""
+    heartbeat: bytes = b""
+    phases_doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +361,8 @@ class SiteSnapshot:
     car: CarTraits = NEUTRAL_CAR
     ledger_degraded: bool = False
     """The disk refuses: what is commanded now is on no record."""
+    dark: bool = False
+    """The sun is well below the horizon and nothing else here can feed in."""
 
     @property
     def surplus_w(self) -> float | None:

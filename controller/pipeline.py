@@ -9,7 +9,7 @@ Pure: no clock, no socket, no log. The shell around it writes what the decision 
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from controller import budget, car_learning, envelope, gate, latches, reconcile
+from controller import budget, car_learning, envelope, gate, latches, reconcile, step_response
 from controller.car_learning import Garage
 from controller.car_session import retry_due
 from controller.gate import GateState
@@ -33,8 +33,28 @@ from controller.model import (
     amps,
 )
 from controller.reconcile import Link
+from controller.step_response import Response
 
 TWO_CONTROLLERS = "settings were changed against ours again and again: another controller is at work"
+
+OVER_DRAW = "the car drew more than it was offered, lowered by a step and still"
+
+OWN_LOGIC = {4: "Eco", 5: "Daily trip"}
+"""The charger's `lmo` in which it starts and stops by sun, price or schedule."""
+
+ELECTRICAL = {
+    1: "residual current, AC",
+    2: "residual current, DC",
+    3: "phase",
+    4: "overvoltage",
+    5: "overcurrent",
+    6: "diode",
+    7: "plug coding",
+    8: "ground",
+    9: "contactor stuck",
+    10: "contactor missing",
+}
+"""The charger's `err` where both of its numberings agree: the electrical ones."""
 
 MAX_REASON = 500
 """Characters of a reason that are kept (chosen)."""
@@ -51,6 +71,7 @@ class LoopState:
     strategy_faults: int = 0
     cars: Garage = Garage()  # noqa: RUF009 - frozen
     latched: Latched = ()
+    response: Response = Response()  # noqa: RUF009 - frozen
 
 
 def initial(strategy: Strategy, cars: Garage | None = None) -> LoopState:
@@ -73,7 +94,13 @@ def step(
     raises_s = tuple([item for item in state.raises_s if snap.now_s - item[0] < limits.unseen_raise_s])
     top = envelope.ceiling(snap, link.in_force, sum(a for _, a in raises_s), limits)
     top = car_learning.bounded(top, cars)
-    latched = _latched(state.latched, link, notes)
+    response, missed, alarm = step_response.observe(state.response, snap, link.in_force, limits)
+    notes = (*notes, *missed)
+    latched = _latched(state.latched, link, snap, cars, notes)
+    if alarm is not None:
+        latched = latches.with_new(latched, alarm)
+    wish = step_response.probing(wish, response, snap, link.in_force, limits)
+    top = step_response.bounded(top, response, snap, link.in_force, limits)
     top = latches.bounded(top, latched, limits)
     action = _admitted(gate_state, link, snap, wish, top, latched, limits)
     before = link.in_force
@@ -85,7 +112,7 @@ def step(
         raising = gate.raises(before, action.command)
         link = reconcile.sent(link, action.command, action.settings, snap.now_s, raising=raising)
     decision = Decision(snap.now_s, wish, top, action, before, notes, car_notes)
-    return LoopState(memory, link, gate_state, raises_s, faults, cars, latched), decision
+    return LoopState(memory, link, gate_state, raises_s, faults, cars, latched, response), decision
 
 
 def answered(state: LoopState, outcome: WriteOutcome) -> LoopState:
@@ -103,18 +130,40 @@ def latch(state: LoopState, kind: str, text: str) -> LoopState:
 def acknowledged(state: LoopState, kinds: frozenset[str]) -> LoopState:
     """Return the state after a person acknowledged these: what they stood for begins anew."""
     link, cars = state.link, state.cars
-    if kinds & {"app", "two_controllers"}:
+    if "two_controllers" in kinds:
         link = replace(link, yielded=False, fight=False, overrides_s=())
+    elif "app" in kinds:
+        link = replace(link, yielded=False)
     if "over_draw" in kinds:
         cars = replace(cars, session=replace(cars.session, cap_a=None, over_s=None))
-    return replace(state, link=link, cars=cars, latched=latches.without(state.latched, kinds))
+    judged = bool(kinds & {"sign_flip", "step_response"})
+    response = Response(excused="sign_flip" in kinds) if judged else state.response
+    latched = latches.without(state.latched, kinds)
+    return replace(state, link=link, cars=cars, response=response, latched=latched)
 
 
-def _latched(latched: Latched, link: Link, notes: tuple[str, ...]) -> Latched:
+def other_logic(snap: SiteSnapshot) -> str | None:
+    """Return what is to be said while a logic of the charger's own decides, None while none does."""
+    mode = snap.charger.logic_mode if snap.charger is not None else None
+    if mode not in OWN_LOGIC:
+        return None
+    return f"the charger decides by itself (mode {OWN_LOGIC[mode]}). Remedy: choose Basic in the go-e app"
+
+
+def _latched(
+    latched: Latched, link: Link, snap: SiteSnapshot, cars: Garage, notes: tuple[str, ...]
+) -> Latched:
     """Return what is latched after what the charger's side showed."""
+    error = snap.charger.error if snap.charger is not None else None
+    if error in ELECTRICAL:
+        text = f"the charger reports error {error} ({ELECTRICAL[error]})"
+        latched = latches.with_new(latched, Latch("charger_error", text))
+    if cars.session.cap_a == 0:
+        latched = latches.with_new(latched, Latch("over_draw", OVER_DRAW))
     if link.known and not link.connected:
         latched = latches.after_unplug(latched)
     if link.fight:
+        latched = latches.without(latched, frozenset({"app"}))
         latched = latches.with_new(latched, Latch("two_controllers", TWO_CONTROLLERS))
     elif link.yielded and latches.yielding(latched) is None:
         text = next((note for note in notes if "outside" in note), "settings were changed from outside")
@@ -132,11 +181,13 @@ def _admitted(
     limits: Limits,
 ) -> Action:
     """Return what the gate lets through, a latched yield obeyed like one of this run."""
-    theirs = latches.yielding(latched)
-    if theirs is None:
+    theirs, logic = latches.yielding(latched), other_logic(snap)
+    if theirs is None and logic is None:
         return gate.admit(state, link, snap, wish, top, limits)
     action = gate.admit(state, replace(link, yielded=True), snap, wish, top, limits)
-    if isinstance(action, Hold) and theirs.kind != "app":
+    if isinstance(action, Hold) and theirs is None:
+        return Hold(logic or "")
+    if isinstance(action, Hold) and theirs is not None and theirs.kind != "app":
         return Hold(f"latched: {theirs.text}; ampilot ack {theirs.kind}")
     return action
 

@@ -103,12 +103,17 @@ class Pending:
     def shown_by(self, link: "Link") -> bool:
         """Return whether a read that is new enough shows every key as written."""
         new_enough = link.seen_data_s is not None and link.seen_data_s >= self.sent_s + DELIVERY_S
-        return new_enough and link.knobs.show(self.settings)
+        ignored = link.stop_ignored and self.settings.force is Force.OFF
+        return new_enough and link.knobs.show(self.settings) and not ignored
 
     def believed(self, now_s: float, limits: Limits) -> bool:
         """Return whether it still counts as in force: sent a moment ago and not refused."""
         patience_s = limits.verify_after_s if self.raising else REDUCTION_RETRY_S
         return not self.refused and now_s - self.sent_s < patience_s
+
+    def patience_s(self, limits: Limits) -> float:
+        """Return how long a read may fail to show it: a reduction is sent again after 10 s."""
+        return limits.verify_after_s if self.raising else min(limits.verify_after_s, REDUCTION_RETRY_S)
 
     def retry_s(self) -> float | None:
         """Return when to send it again, None to give up."""
@@ -144,6 +149,8 @@ class Link:
     overrides_s: tuple[float, ...] = ()
     fight: bool = False
     idle_since_s: float | None = None
+    rebooted_s: float | None = None
+    stop_ignored: bool = False
 
     @property
     def known(self) -> bool:
@@ -167,21 +174,23 @@ def observe(
     rebooted = _rebooted(link, status)
     if rebooted:
         notes.append("the charger restarted")
-        link = replace(link, pending=None, phase_write_s=None)
+        link = replace(link, pending=None, phase_write_s=None, rebooted_s=now_s)
     link, unplugged, plugged = _cable(link, status, now_s, limits)
     if unplugged:
         notes.append("the car was unplugged")
         link = replace(link, yielded=False, fight=False, overrides_s=(), pending=None, phase_write_s=None)
     if plugged:
         notes.append("a car was plugged in")
-    pending = link.pending
+    pending, arrived = link.pending, None
+    stop_ignored = _stop_ignored(knobs, status)
     if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S:
-        if knobs.show(pending.settings):
-            pending = None
-        elif status.data_s >= pending.sent_s + limits.verify_after_s and not pending.failed:
+        if knobs.show(pending.settings) and not (stop_ignored and pending.settings.force is Force.OFF):
+            arrived, pending = pending if pending.attempts == 1 else None, None
+        elif status.data_s >= pending.sent_s + pending.patience_s(limits) and not pending.failed:
             pending = replace(pending, failed=True)
             link = replace(link, phase_write_s=None)
-            notes.append(f"a write did not arrive: {pending.command}")
+            if pending.raising or pending.attempts == 1:
+                notes.append(f"a write did not arrive: {pending.command}")
     foreign = (
         link.known
         and not (rebooted or unplugged or plugged)
@@ -195,6 +204,9 @@ def observe(
         link = replace(link, yielded=True, overrides_s=overrides, fight=fight)
         pending = None
         notes.append("settings were changed from outside: " + _difference(link.knobs, knobs))
+    if arrived is not None:  # should it appear once more, a person did it
+        recent = tuple([item for item in link.recent if item[1] != arrived.settings])
+        link = replace(link, recent=recent)
     reported, _ = offered(knobs, status, link.phases_set)
     unasked = _unasked(link, reported, plugged=plugged or not link.known)
     idle_since_s = None
@@ -210,6 +222,7 @@ def observe(
         pending=pending,
         unasked=unasked,
         idle_since_s=idle_since_s,
+        stop_ignored=stop_ignored,
     )
     return _with_offer(link, status, now_s, limits), tuple(notes)
 
@@ -261,12 +274,17 @@ def offered(knobs: Knobs, status: ChargerStatus, phases_set: int) -> tuple[Comma
         phases_set = 1
     elif knobs.phase_mode is not None:
         phases_set = 3
-    if knobs.force is Force.OFF or knobs.current_a is None:
+    if knobs.current_a is None or (knobs.force is Force.OFF and not _stop_ignored(knobs, status)):
         return Off(), phases_set
     if knobs.force is not Force.ON and status.allowed is False:
         return Off(), phases_set
     current_a = min(max(knobs.current_a, MIN_CURRENT_A), MAX_CURRENT_A)
     return Charge(current_a, phases_set), phases_set
+
+
+def _stop_ignored(knobs: Knobs, status: ChargerStatus) -> bool:
+    """Return whether the box lets the car charge although it was told to stop (go-e: pause not allowed)."""
+    return knobs.force is Force.OFF and status.allowed is True and (status.power_w or 0.0) > DRAWING_W
 
 
 def _cable(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> tuple[Link, bool, bool]:

@@ -60,7 +60,8 @@ def source_of(config: Path | None, ledger: Path | None, default_config: Path) ->
         settings.prices.prices(),
         settings.strategy.name,
         settings.strategy.options,
-        replace(settings.limits(), fuse_a=None),  # the ledger keeps no currents of phases
+        # The ledger keeps no currents of phases, and a model's meter needs no doubt.
+        replace(settings.limits(), fuse_a=None, response_s=None),
     )
 
 

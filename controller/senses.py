@@ -5,17 +5,20 @@ The jobs run beside each other and share only what they read last: a slow cloud 
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from controller import snapshot
 from controller.clock import Clock
-from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible
+from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible, WrongDevice
 from controller.ledger import Ledger
 from controller.logging_setup import Faults
 from controller.model import BatteryReading, Charger, ChargerStatus, GridReading, Meter, Prices, PvReading
 
 log = logging.getLogger(__name__)
 HISTORY = 120
+STRANGERS = 3
+"""Another device at the meter's address on so many connections in a row is latched."""
 
 
 @dataclass(slots=True)
@@ -37,14 +40,19 @@ class Seen:
     pv: PvReading | None = None
     battery: BatteryReading | None = None
     grid_changed_s: float | None = None
+    heartbeat_changed_s: float | None = None
     grid_invalid: bool = False
+    strangers: int = 0
 
 
 class Senses:
     """Reads the devices, keeps the newest of each, and says what is wrong with them."""
 
-    def __init__(self, devices: Devices, ledger: Ledger, clock: Clock) -> None:
-        self._devices, self._ledger = devices, ledger
+    def __init__(
+        self, devices: Devices, ledger: Ledger, clock: Clock, dark: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._devices, self._ledger, self._dark = devices, ledger, dark
+        self.alarms: list[tuple[str, str]] = []  # what must be latched, kind and text
         self._seen = Seen()
         self.faults = Faults(log, clock.monotonic)
         self.started_s = float(clock.monotonic())
@@ -55,6 +63,9 @@ class Senses:
             reading = await self._devices.grid.read()
         except MeterImplausible as error:
             self._seen.grid_invalid = True
+            self._seen.strangers += isinstance(error, WrongDevice)
+            if self._seen.strangers == STRANGERS:
+                self.alarms.append(("wrong_device", str(error)))
             self.fault("meter", str(error))
             return
         except MeterError as error:
@@ -64,8 +75,14 @@ class Senses:
         previous = self._seen.grid[-1] if self._seen.grid else None
         if previous is None or reading.fingerprint != previous.fingerprint:
             self._seen.grid_changed_s = reading.taken_s
+        if previous is None or reading.heartbeat != previous.heartbeat:
+            self._seen.heartbeat_changed_s = reading.taken_s
         self._seen.grid.append(reading)
-        self._seen.grid_invalid = False
+        self._seen.grid_invalid, self._seen.strangers = False, 0
+        if snapshot.phases_distrusted(tuple(self._seen.grid)[-snapshot.DOUBTFUL_READINGS :]):
+            self.fault("phases", "the phases do not add up to the whole; all of it is taken for one phase")
+        else:
+            self.recovered("phases")
         self.recovered("meter")
 
     async def poll_others(self) -> None:
@@ -119,7 +136,9 @@ class Senses:
             pv=seen.pv,
             battery=seen.battery,
             grid_changed_s=seen.grid_changed_s,
+            heartbeat_changed_s=seen.heartbeat_changed_s,
             grid_invalid=seen.grid_invalid,
+            dark=self._dark(),
             prices=prices,
             ledger_degraded=self._ledger.degraded,
         )

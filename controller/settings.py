@@ -176,6 +176,13 @@ class SiteSettings(_Section):
     unbalance_limit_a: int = Field(20, ge=6, le=32, description="most on one phase alone: 20 DE, 16 AT/CH")
     blind_a: int = Field(0, ge=0, le=32, description="offered when nothing is known: 0 (off) or 6 and more")
     worst_house_a: float = Field(30.0, ge=0, le=200, description="most the house takes without the car")
+    check_response: bool = Field(
+        True, description="doubt a meter that does not follow the car; false where a battery levels the grid"
+    )
+    latitude: float | None = Field(
+        None, ge=-90, le=90, description="of the house, rounded; with it feed-in at night is doubted"
+    )
+    longitude: float | None = Field(None, ge=-180, le=180, description="of the house, rounded, east positive")
 
     @field_validator("timezone")
     @classmethod
@@ -185,6 +192,12 @@ class SiteSettings(_Section):
         except Exception as error:
             raise ValueError("accepted: an IANA name such as Europe/Berlin") from error
         return value
+
+    @model_validator(mode="after")
+    def _whole_place(self) -> "SiteSettings":
+        if (self.latitude is None) is not (self.longitude is None):
+            raise ValueError("latitude and longitude are given together or not at all")
+        return self
 
     @model_validator(mode="after")
     def _blind_is_safe(self) -> "SiteSettings":
@@ -209,6 +222,7 @@ class TimingSettings(_Section):
     charger_fresh_s: float = Field(40.0, ge=0.1, le=60, description="older charger data raises nothing")
     charger_stale_s: float = Field(120.0, ge=0.2, le=600, description="older charger data means blind")
     verify_after_s: float = Field(15.0, ge=0.1, le=120, description="a command must show within this time")
+    response_s: float = Field(60.0, ge=0.1, le=600, description="the meter must follow the car within it")
 
     @model_validator(mode="after")
     def _ordered(self) -> "TimingSettings":
@@ -304,6 +318,7 @@ class Settings(_Section):
             charger_fresh_s=timing.charger_fresh_s,
             charger_stale_s=timing.charger_stale_s,
             verify_after_s=timing.verify_after_s,
+            response_s=timing.response_s if site.check_response else None,
             min_on_s=gate.min_on_s,
             min_off_s=gate.min_off_s,
             phase_change_min_s=gate.phase_change_min_s,

@@ -34,6 +34,12 @@ LATEST_S = 3.0
 MOVED_W = 200.0
 """A car that changed by more has moved, less is noise (chosen: an ampere on one phase is 230 W)."""
 
+TELLING_REGISTERS = 6
+"""Power, currents, voltages: so many registers do not stand still together while the meter lives."""
+
+DOUBTFUL_READINGS = 3
+"""One sum that is wrong may be two moments of a reading; three in a row are a fault."""
+
 PLAUSIBLE_VOLTAGE_V = (180.0, 270.0)
 """Outside of it the nominal voltage is the better guess for power per ampere."""
 
@@ -44,8 +50,9 @@ class Observations:
 
     `since_s` is when the previous decision was made, `started_s` when the loop began: a meter that never
     answered ages from there. `grid_changed_s` is when the meter's raw block last differed from the one
-    before, `grid_invalid` whether its latest answer could not be true, `ledger_degraded` whether the disk
-    refuses what is written down.
+    before, `heartbeat_changed_s` the same of its own count of updates, `grid_invalid` whether its latest
+    answer could not be true, `ledger_degraded` whether the disk refuses what is written down, `dark` whether
+    nothing here can feed in now.
     """
 
     now_s: float
@@ -56,7 +63,9 @@ class Observations:
     pv: PvReading | None = None
     battery: BatteryReading | None = None
     grid_changed_s: float | None = None
+    heartbeat_changed_s: float | None = None
     grid_invalid: bool = False
+    dark: bool = False
     prices: Prices = Prices()  # noqa: RUF009 - frozen
     ledger_degraded: bool = False
 
@@ -86,13 +95,14 @@ def build(seen: Observations, limits: Limits, last_write_s: float | None) -> Sit
         pv_yield_w=pv.pv_yield_w if pv else None,
         battery_charge_w=battery.battery_charge_w if battery else None,
         battery_soc_pct=battery.soc_pct if battery else None,
-        phase_import_a=_phase_import_a(latest) if latest else None,
+        phase_import_a=_phases_a(seen.grid),
         charger=status,
         car_connected=status.connected if status else False,
         car_power_w=car_w or 0.0,
         voltage_v=_voltage_v(latest, status),
         prices=seen.prices,
         ledger_degraded=seen.ledger_degraded,
+        dark=seen.dark,
     )
 
 
@@ -121,18 +131,53 @@ def _grid_quality(
     """Rate the meter by the ladder: age first, then what only looks alive."""
     if age_s > limits.meter_stale_s or (latest and latest.taken_s > seen.now_s + 1.0):
         return Quality.STALE
-    # A live meter's last digits move nearly every second; standing still while a car draws is a freeze.
-    drawing = status is not None and (car_power_w(status) or 0.0) > 0.0
-    still_s = 0.0
-    if drawing and latest and latest.fingerprint and seen.grid_changed_s is not None:
-        still_s = latest.taken_s - seen.grid_changed_s
-    if still_s >= limits.meter_stale_s:
+    if latest and _still_s(seen, latest, status) >= limits.meter_stale_s:
         return Quality.STALE
     if seen.grid_invalid:
         return Quality.INVALID
     if latest is None or age_s > limits.meter_fresh_s:
         return Quality.AGING
     return Quality.FRESH
+
+
+def _still_s(seen: Observations, latest: GridReading, status: ChargerStatus | None) -> float:
+    """Return for how long the meter only looks alive, in s.
+
+    A live meter's last digits move nearly every second; all of them standing still while a car draws is a
+    freeze. A few registers may truly be constant: a power that a house battery holds at zero, say. For them
+    only the response to the car's own steps tells. A count of its own updates must move whatever happens.
+    """
+    still_s = 0.0
+    if latest.heartbeat and seen.heartbeat_changed_s is not None:
+        still_s = latest.taken_s - seen.heartbeat_changed_s
+    drawing = status is not None and (car_power_w(status) or 0.0) > 0.0
+    telling = len(latest.fingerprint) >= 2 * TELLING_REGISTERS
+    if drawing and telling and seen.grid_changed_s is not None:
+        still_s = max(still_s, latest.taken_s - seen.grid_changed_s)
+    return still_s
+
+
+def _phases_a(readings: Sequence[GridReading]) -> PerPhase | None:
+    """Return the signed import current of each phase, None where it is not known or not believed.
+
+    For one doubtful reading or two, each phase counts as the worse of now and the last time it added up.
+    """
+    if not readings or phases_distrusted(readings):
+        return None
+    now = _phase_import_a(readings[-1])
+    if now is None or not readings[-1].phases_doubtful:
+        return now
+    good = next((reading for reading in reversed(readings) if not reading.phases_doubtful), None)
+    before = _phase_import_a(good) if good is not None else None
+    if before is None:
+        return None
+    return max(now[0], before[0]), max(now[1], before[1]), max(now[2], before[2])
+
+
+def phases_distrusted(readings: Sequence[GridReading]) -> bool:
+    """Return whether the phases have not added up to the whole in the last three readings."""
+    latest = readings[-DOUBTFUL_READINGS:]
+    return len(latest) == DOUBTFUL_READINGS and all(reading.phases_doubtful for reading in latest)
 
 
 def _charger_quality(

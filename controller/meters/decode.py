@@ -16,8 +16,8 @@ Registers = Mapping[tuple[int, int], int]
 
 VOLTAGE_V = (80.0, 280.0)
 FREQUENCY_HZ = (45.0, 65.0)
-SUM_TOLERANCE_W = 300.0
-SUM_TOLERANCE = 0.15
+SUM_TOLERANCE_W = 100.0
+SUM_TOLERANCE = 0.10
 DEAD_PHASE_V = 20.0
 """Below this a phase is not connected (one-phase house on a three-phase meter)."""
 
@@ -52,7 +52,9 @@ class Decoder:
     def __init__(self, profile: Profile, site: Site) -> None:
         self.profile, self.site = profile, site
 
-    def grid(self, words: Registers, taken_s: float, *, fingerprint: bytes = b"") -> GridReading:
+    def grid(
+        self, words: Registers, taken_s: float, *, fingerprint: bytes = b"", heartbeat: bytes = b""
+    ) -> GridReading:
         """Return the grid reading; what is optional and unusable is None, power must be good."""
         table = self.profile.grid
         if table is None:
@@ -77,9 +79,14 @@ class Decoder:
             power_w = sum(phases) * turn
         self._in_range(power_w, "grid power")
         phase_w = None if phases is None else _turned(phases, turn)
-        if phase_w is not None and not _adds_up(phase_w, power_w):
+        most_w = self.site.max_power_w
+        if phase_w is not None and max(map(abs, phase_w)) > most_w:
             phase_w = None
         currents = self._three(table.phase_current, words)
+        if currents is not None and max(map(abs, currents)) > most_w / VOLTAGE_V[0]:
+            currents = None
+        if voltage is not None and len(table.voltage) == 3 and min(map(abs, voltage)) <= DEAD_PHASE_V:
+            phase_w = currents = None  # what flows on a phase that is not connected is not measured
         return GridReading(
             taken_s=taken_s,
             grid_import_w=power_w,
@@ -90,6 +97,8 @@ class Decoder:
             import_wh=self._optional(table.import_energy, words),
             export_wh=self._optional(table.export_energy, words),
             fingerprint=fingerprint,
+            heartbeat=heartbeat,
+            phases_doubtful=phase_w is not None and not _adds_up(phase_w, power_w),
         )
 
     def pv(self, words: Registers, taken_s: float, *, fingerprint: bytes = b"") -> PvReading:

@@ -27,6 +27,9 @@ BACKOFF_S = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 BUSY = frozenset({5, 6})
 """Modbus exceptions that mean "again in a moment": acknowledge, device busy."""
 
+HEARD_BYTES = 16
+"""So much of a foreign answer is shown."""
+
 _MEANING = {
     1: "does not know this kind of request",
     2: "does not have these registers; another profile?",
@@ -67,6 +70,7 @@ class Line:
         self._not_before_s = 0.0
         self._last_request_s = 0.0
         self.connections = 0
+        self._heard = b""
 
     async def read(
         self, block: Block, unit_id: int, *, gap_s: float = 0.0, connect_delay_s: float = 0.0
@@ -86,6 +90,11 @@ class Line:
                         raise
                     await asyncio.sleep(max(gap_s, 0.05))
             raise AssertionError("unreachable")
+
+    async def doubt(self) -> None:
+        """Close the connection, to find out at the next read who answers on a new one."""
+        async with self._lock:
+            self._fail()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -116,6 +125,7 @@ class Line:
     def _make(self) -> Any:
         link = self.link
         common: dict[str, Any] = {"timeout": self._timeout_s, "retries": 0, "reconnect_delay": 0}
+        common["trace_packet"] = self._listen
         if link.transport == "rtu":
             return AsyncModbusSerialClient(
                 link.device, baudrate=link.baudrate, parity=link.parity, stopbits=link.stopbits, **common
@@ -128,12 +138,13 @@ class Line:
         if 0 < wait_s <= gap_s:
             await asyncio.sleep(wait_s)
         client = self._client
+        self._heard = b""
         ask = client.read_input_registers if block.function == 4 else client.read_holding_registers
         try:
             answer = await self._bounded(ask(block.start, count=block.count, device_id=unit_id))
         except (TimeoutError, OSError, ModbusException, asyncio.InvalidStateError) as error:
             self._fail()
-            raise MeterUnreachable(f"{self.link} gave no usable answer ({type(error).__name__})") from None
+            raise MeterUnreachable(f"{self.link} {self._heard_text(type(error).__name__)}") from None
         finally:
             self._last_request_s = self._clock.monotonic()
         if answer.isError():
@@ -148,6 +159,20 @@ class Line:
             raise MeterUnreachable(f"{self.link} answered another question")
         self._failures = 0
         return registers
+
+    def _listen(self, sending: bool, data: bytes) -> bytes:
+        """Keep the first bytes of an answer, to say what it was if it was no Modbus."""
+        if not sending and len(self._heard) < HEARD_BYTES:
+            self._heard += data[:HEARD_BYTES]
+        return data
+
+    def _heard_text(self, error: str) -> str:
+        """Return what was wrong with the answer; on TCP, bytes 2 and 3 of a Modbus frame are zero."""
+        heard = self._heard[:HEARD_BYTES]
+        foreign = self.link.transport == "tcp" and len(heard) >= 4 and heard[2:4] != b"\0\0"
+        if foreign:
+            return f"speaks no Modbus; its answer begins with {heard!r}"
+        return f"gave no usable answer ({error})" if heard else f"gave no answer ({error})"
 
     async def _bounded(self, work: Awaitable[Any]) -> Any:
         async with asyncio.timeout(2 * self._timeout_s):

@@ -1,10 +1,12 @@
 """A Modbus device in one role, read through its line and its profile."""
 
+from collections.abc import Iterable
+
 from controller.clock import Clock
-from controller.errors import MeterError
+from controller.errors import MeterError, MeterImplausible, MeterRefused, WrongDevice
 from controller.meters.decode import Decoder, Site
 from controller.meters.line import Line
-from controller.meters.plan import Block, Plan, plan
+from controller.meters.plan import Block, Plan, heartbeat_words, plan
 from controller.meters.profile import Profile, Role
 from controller.meters.sunspec import resolve
 from controller.model import Reading
@@ -32,22 +34,29 @@ class ModbusMeter:
         self._gap_s = profile.limits.gap_s if gap_s is None else gap_s
         self._decoder: Decoder | None = None
         self._plan: Plan | None = None
-        self._connection = 0
+        self._connection = -1
         self._counters: dict[tuple[int, int], int] = {}
         self._counters_due_s = 0.0
 
     async def read(self) -> Reading:
-        """Read once. Raises MeterUnreachable, MeterRefused or MeterImplausible."""
+        """Read once. Raises MeterUnreachable, MeterRefused, MeterImplausible or WrongDevice."""
         decoder, todo = await self._ready()
         live: dict[tuple[int, int], int] = {}
-        for block in todo.live:
-            live |= await self._block(block)
+        try:
+            for block in todo.live:
+                live |= await self._block(block)
+        except MeterRefused:
+            await self._identified(decoder, todo)  # another device would refuse too
+            raise
         taken_s = self._clock.monotonic()
+        await self._identified(decoder, todo)
         await self._read_counters(todo)
-        fingerprint = b"".join(word.to_bytes(2, "big") for _, word in sorted(live.items()))
+        beating = heartbeat_words(decoder.profile)
+        fingerprint = _bytes(word for at, word in sorted(live.items()) if at not in beating)
         words = {**self._counters, **live}
         if self.role == "grid":
-            return decoder.grid(words, taken_s, fingerprint=fingerprint)
+            heartbeat = _bytes(word for at, word in sorted(live.items()) if at in beating)
+            return decoder.grid(words, taken_s, fingerprint=fingerprint, heartbeat=heartbeat)
         if self.role == "pv":
             return decoder.pv(words, taken_s, fingerprint=fingerprint)
         return decoder.battery(words, taken_s, fingerprint=fingerprint)
@@ -57,17 +66,37 @@ class ModbusMeter:
         await self._line.close()
 
     async def _ready(self) -> tuple[Decoder, Plan]:
-        """Return what is needed to read, after looking who answers on a new connection."""
-        if self._decoder is None or self._plan is None:
-            profile = await resolve(self._profile, self._words)
+        """Return what is needed to read; a device that describes itself is asked on every new connection."""
+        again = self._profile.sunspec is not None and self._connection != self._line.connections
+        if self._decoder is None or self._plan is None or again:
+            try:
+                profile = await resolve(self._profile, self._words)
+            except MeterImplausible as error:
+                raise await self._wrong(str(error)) from None
             self._decoder, self._plan = Decoder(profile, self._site), plan(profile, self.role)
-        if self._plan.identity and self._connection != self._line.connections:
-            words: dict[tuple[int, int], int] = {}
-            for block in self._plan.identity:
-                words |= await self._block(block)
-            self._decoder.identify(words)
-            self._connection = self._line.connections
         return self._decoder, self._plan
+
+    async def _identified(self, decoder: Decoder, todo: Plan) -> None:
+        """Look who answers on a new connection. Raises WrongDevice: nothing it said counts."""
+        if self._connection == self._line.connections:
+            return
+        words: dict[tuple[int, int], int] = {}
+        try:
+            for block in todo.identity:
+                words |= await self._block(block)
+            decoder.identify(words)
+        except MeterImplausible as error:
+            raise await self._wrong(str(error)) from None
+        except MeterRefused as error:
+            raise await self._wrong(f"it does not have the registers that name it: {error}") from None
+        self._connection = self._line.connections
+
+    async def _wrong(self, why: str) -> WrongDevice:
+        """Drop the connection, so that the next read asks whoever answers then; return the error to raise."""
+        self._counters.clear()
+        self._counters_due_s = 0.0
+        await self._line.doubt()
+        return WrongDevice(f"{self._line.link} is not the meter of profile {self._profile.id}: {why}")
 
     async def _read_counters(self, todo: Plan) -> None:
         if not todo.counters or self._clock.monotonic() < self._counters_due_s:
@@ -91,3 +120,7 @@ class ModbusMeter:
             connect_delay_s=self._profile.limits.connect_delay_s,
         )
         return {(block.function, block.start + index): word for index, word in enumerate(registers)}
+
+
+def _bytes(words: Iterable[int]) -> bytes:
+    return b"".join(word.to_bytes(2, "big") for word in words)

@@ -70,6 +70,12 @@ def _term_spans(profile: Profile, term: Term) -> Iterator[Span]:
         yield from _term_spans(profile, ratio)
 
 
+def heartbeat_words(profile: Profile) -> frozenset[tuple[int, int]]:
+    """Return (function, address) of the registers that count the device's own updates."""
+    spans = _spans(profile, [profile.heartbeat]) if profile.heartbeat is not None else []
+    return frozenset((function, at + index) for function, at, count in spans for index in range(count))
+
+
 def _conditions(profile: Profile, conditions: Iterable[Condition]) -> list[Span]:
     return [(item.function or profile.function, item.at, WIDTH[item.type]) for item in conditions]
 

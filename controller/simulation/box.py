@@ -67,6 +67,7 @@ class Box:
     rbc: int = 12
     rbt_ms: float = 88_000_000.0
     dark_s: float = 0.0
+    pause_refused: bool = False
     voltage_v: tuple[float, float, float] = (230.0, 230.0, 230.0)
     starts: int = 0
     phase_switches: int = 0
@@ -197,7 +198,7 @@ class Box:
         if self.acs == 1 and self.trx is None:
             return False
         if self.frc != 0:
-            return self.frc == 2
+            return self.frc == 2 or self.pause_refused
         if self.dwo is not None and self.wh >= self.dwo:
             return False
         return self.lmo == 3 or not self.acp
@@ -211,6 +212,8 @@ class Box:
             return 2
         if self.switching:
             return 23
+        if self.frc == 1 and self.pause_refused:
+            return 20
         if self.frc:
             return 4 if self.frc == 1 else 3
         if self.dwo is not None and self.wh >= self.dwo:

@@ -99,6 +99,7 @@ class House:
             "export_wh": self.export_wh,
             "pv_yield_w": self.pv_w,
             "yield_wh": self.yield_wh,
+            "heartbeat": int(self.now_s),
         }
 
     def kettle(self, power_w: float, phase: int = 0) -> None:

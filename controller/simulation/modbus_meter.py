@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from controller.meters.profile import Profile
 from controller.simulation.registers import Quantities, RegisterMap
@@ -31,8 +32,34 @@ MODES = frozenset(
         "busy_once",
         "busy",
         "gateway",
+        "infinite",
+        "huge",
+        "alternating",
+        "heartbeat_still",
+        "long",
+        "glued",
+        "split",
+        "noise",
+        "tls",
+        "flood",
+        "late",
+        "illegal",
+        "turned",
+        "exports_20_kw",
+        "phase_dead",
+        "phases_swapped",
     )
 )
+
+FLOOD_BYTES = 1_000_000
+FOREIGN = {
+    "garbage": bytes(range(256)),
+    "http": b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+    "tls": b"\x15\x03\x01\x00\x02\x02\x28",
+    "noise": bytes((7 * index * index + 13 * index + 5) % 251 for index in range(200)),
+    "flood": bytes(FLOOD_BYTES),
+}
+"""What some port answers that is not a meter."""
 
 
 class ModbusMeterServer:
@@ -58,12 +85,16 @@ class ModbusMeterServer:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._busy_left = 0
+        self._late: bytes | None = None
+        self._frames: list[dict[str, Any]] = []
+        self._turns = 0
 
     def misbehave(self, mode: str) -> None:
         """Switch the mode; raises ValueError for an unknown one."""
         if mode not in MODES:
             raise ValueError(f"unknown mode {mode!r}, known: {sorted(MODES)}")
         self.mode, self._busy_left = mode, 1
+        self._frames.clear()
 
     async def start(self) -> None:
         """Listen; `port` then holds the real one."""
@@ -107,7 +138,14 @@ class ModbusMeterServer:
             unit = (unit + 1) % 256
         if mode == "wrong_transaction":
             transaction = (transaction + 1) % 65536
-        await self._send(writer, self._frame(transaction, unit, pdu))
+        frame = self._frame(transaction, unit, pdu)
+        if mode == "late":  # a serial gateway one question behind, and it stays so over reconnects
+            frame, self._late = self._late or b"", frame
+            if not frame:
+                return
+        else:
+            self._late = None
+        await self._send(writer, frame)
 
     async def _request(self, reader: asyncio.StreamReader) -> tuple[int, int, int, int, int]:
         """Return transaction, unit, function, start and count of the next request."""
@@ -126,6 +164,8 @@ class ModbusMeterServer:
         limits = self.registers.profile.limits
         if self.mode == "gateway":
             return bytes([function | 0x80, 11])
+        if self.mode == "illegal":
+            return bytes([function | 0x80, 2])
         if self.mode == "busy" or (self.mode == "busy_once" and self._busy_left):
             self._busy_left = 0
             return bytes([function | 0x80, 6])
@@ -134,13 +174,40 @@ class ModbusMeterServer:
         if not 1 <= count <= limits.max_registers or (limits.even and (start % 2 or count % 2)):
             return bytes([function | 0x80, 3])
         if self.mode != "frozen":
-            self.registers.update(self._source())
+            self.registers.update(self._shown())
         words = self._words(function, start, count)
         if words is None:
             return bytes([function | 0x80, 2])
         if self.mode == "wrong_count":
             words = words[:-1]
+        if self.mode == "long":
+            words = [*words, 0, 0]
         return struct.pack(">BB", function, 2 * len(words)) + b"".join(w.to_bytes(2, "big") for w in words)
+
+    def _shown(self) -> Quantities:
+        """Return what the meter makes of the house in the modes that lie about it."""
+        seen = dict(self._source())
+        if self.mode == "heartbeat_still":
+            return {key: value for key, value in seen.items() if key != "heartbeat"}
+        if self.mode == "alternating":  # two pictures for ever, one after the other
+            if len(self._frames) < 2:
+                self._frames.append(seen)
+            self._turns += 1
+            return self._frames[self._turns % len(self._frames)]
+        if self.mode == "turned":
+            return seen | {key: _negative(seen[key]) for key in _SIGNED if key in seen}
+        if self.mode == "exports_20_kw":
+            third = 20_000.0 / 3
+            powers = (-third - self._turns % 7, -third, -third + self._turns % 5)
+            self._turns += 1
+            amps = tuple(power / 230.0 for power in powers)
+            return seen | {"grid_import_w": sum(powers), "phase_import_w": powers, "phase_current_a": amps}
+        if self.mode == "phase_dead":
+            dead = {key: (*seen[key][:2], 0.0) for key in ("phase_import_w", "phase_current_a", "voltage_v")}
+            return seen | dead | {"grid_import_w": sum(dead["phase_import_w"])}
+        if self.mode == "phases_swapped":  # the register of L1 holds the whole
+            return seen | {"phase_import_w": (seen["grid_import_w"], *seen["phase_import_w"][1:])}
+        return seen
 
     def _words(self, function: int, start: int, count: int) -> list[int] | None:
         """Return the registers; gaps inside a block of the profile read 0, anything else does not exist."""
@@ -153,13 +220,15 @@ class ModbusMeterServer:
             return [0] * count
         if self.mode == "nan":
             return [0x7FC0 if index % 2 == 0 else 0 for index in range(count)]
+        if self.mode == "infinite":
+            return [0xFF80 if index % 2 == 0 else 0 for index in range(count)]
+        if self.mode == "huge":
+            return [0x7F7F, 0xFFFF] * (count // 2) + [0x7FFF] * (count % 2)
         return words
 
     def _frame(self, transaction: int, unit: int, pdu: bytes) -> bytes:
-        if self.mode == "garbage":
-            return bytes(range(256))
-        if self.mode == "http":
-            return b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+        if self.mode in FOREIGN:
+            return FOREIGN[self.mode]
         if self._rtu:
             body = bytes([unit]) + pdu
             return body + _crc(body)
@@ -176,8 +245,21 @@ class ModbusMeterServer:
                 await writer.drain()
                 await asyncio.sleep(0.2)
             return
-        writer.write(frame)
+        if self.mode == "split":
+            for part in (frame[:3], frame[3:9], frame[9:]):
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            return
+        writer.write(frame + frame if self.mode == "glued" else frame)
         await writer.drain()
+
+
+_SIGNED = ("grid_import_w", "phase_import_w", "phase_current_a")
+
+
+def _negative(value: Any) -> Any:
+    return tuple(-part for part in value) if isinstance(value, tuple) else -value
 
 
 def _crc(data: bytes) -> bytes:

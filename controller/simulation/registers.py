@@ -46,9 +46,14 @@ class RegisterMap:
             for index, word in enumerate(_words(value, condition.type, "high_first", "big")):
                 self.words[function, condition.at + index] = word
 
+        if profile.heartbeat is not None:
+            self._put([profile.heartbeat], 0)
+
     def update(self, values: Quantities) -> None:
         """Write every quantity that is given and known; a plain meter given both roles shows the grid."""
         profile = self.profile
+        if profile.heartbeat is not None:
+            self._put([profile.heartbeat], values.get("heartbeat"))
         if profile.pv is not None and "pv_yield_w" in values:
             self._put(profile.pv.power, values["pv_yield_w"])
             self._put(profile.pv.energy, values.get("yield_wh"))

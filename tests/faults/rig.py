@@ -36,6 +36,7 @@ phase_change_ct = 0.04
 write_ct = 0.005
 [site]
 fuse_a = 35.0
+check_response = {check}
 [timing]
 meter_poll_s = 0.1
 charger_poll_s = 0.2
@@ -46,6 +47,7 @@ meter_stale_s = 2.0
 charger_fresh_s = 4.0
 charger_stale_s = 8.0
 verify_after_s = 1.0
+response_s = 3.0
 [gate]
 min_on_s = 0.5
 min_off_s = 0.5
@@ -71,7 +73,11 @@ class Rig:
         sun_w: float = 7000.0,
         real_timings: bool = False,
         car: str = "ideal",
+        check_response: bool = False,
     ) -> None:
+        # Powers of a second are a tenth of one in here: meter and charger are too far apart to be judged
+        # by default. With the product's own timings it is always on.
+        self.check = str(check_response or real_timings).lower()
         options = HouseOptions(
             modbus_port=0, http_port=0, profile="eastron-sdm630", token=TOKEN, start_s=0.0, car=car
         )
@@ -113,6 +119,7 @@ class Rig:
                 ledger=self.ledger,
                 strategy=self.strategy,
                 options=self.options,
+                check=self.check,
             )
         )
         await self.start()

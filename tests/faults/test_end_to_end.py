@@ -26,26 +26,6 @@ async def test_a_day_begins_and_sigterm_leaves_the_charger_off(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "mode",
-    ["silent", "frozen", "nan", *more("zeros", "garbage", "reset", "gateway")],
-    ids=lambda m: f"M_{m}",
-)
-async def test_m1_m2_m3_meter_trouble_ends_in_off_and_comes_back(tmp_path: Path, mode: str) -> None:
-    """A meter that is silent, frozen or talks nonsense: off within stale limit and two ticks; then normal."""
-    async with Rig(tmp_path) as rig:
-        await rig.charging()
-        await rig.settled()  # what was measured before the fault may still be acted on: let that be over
-        before = len(rig.writes())
-        amp = rig.box.amp
-        rig.served.meter.misbehave(mode)
-        took_s = await rig.until(lambda: rig.box.frc == 1, 8, "off")
-        assert took_s <= 2.0 + 2 * 0.2 + 2.0  # stale limit, two ticks, requests and delivery
-        assert not raised(rig.writes()[before:], amp)
-        rig.served.meter.misbehave("ok")
-        await rig.charging()
-
-
-@pytest.mark.parametrize(
     "fault",
     [
         "forbidden",
@@ -95,16 +75,6 @@ async def test_c11_accepted_but_never_applied_is_noticed_and_retried(tmp_path: P
         await rig.until(lambda: rig.box.frc == 2, 60, "it arrives in the end")
 
 
-async def test_v4_unplugged_during_a_phase_change(tmp_path: Path) -> None:
-    """The car leaves while the box switches: no start, parked low, ready for the next car."""
-    # The box began unasked on three phases at plug-in; 6 A on one are wanted.
-    async with Rig(tmp_path, strategy="fixed") as rig:
-        await rig.until(lambda: rig.box.switching, 30, "a phase change is under way")
-        rig.box.unplug()
-        await rig.until(lambda: rig.box.amp == 6 and rig.box.psm == 1, 15, "parked")
-        assert rig.box.frc != 2
-
-
 async def test_h4_kill_and_restart_raises_nothing_before_fresh_readings(tmp_path: Path) -> None:
     """SIGKILL while charging; the restarted process reads first, and never raises on a dead meter."""
     async with Rig(tmp_path) as rig:
@@ -120,34 +90,6 @@ async def test_h4_kill_and_restart_raises_nothing_before_fresh_readings(tmp_path
         rig.served.meter.misbehave("ok")
         await rig.charging()
         assert len(rig.rows("SELECT id FROM intents")) == len(rig.writes())
-
-
-async def test_v1_the_app_wins_until_unplug(tmp_path: Path) -> None:
-    """Somebody sets 7 A in the app: it stays, until the car is unplugged."""
-    async with Rig(tmp_path) as rig:
-        await rig.charging()
-        await rig.settled()
-        ours = {write.get("amp") for write in rig.writes()}  # a late one of ours is not a person
-        theirs = next(amp for amp in (7, 6, 8, 14) if str(amp) not in ours)
-        rig.box.amp = theirs
-        await rig.until(lambda: b"changed from outside" in rig.output, 20, "it is noticed")
-        before = len(rig.writes())
-        await asyncio.sleep(3.0)
-        assert rig.box.amp == theirs
-        assert len(rig.writes()) == before
-
-
-async def test_a_second_instance_is_refused(tmp_path: Path) -> None:
-    """One controller per ledger: the second ends with exit code 75 and says why."""
-    async with Rig(tmp_path) as rig:
-        await rig.charging()
-        first, rig.process = rig.process, None
-        await rig.start()
-        assert rig.process is not None
-        assert await asyncio.wait_for(rig.process.wait(), 15) == 75
-        rig.process = first
-        assert rig.process is not None
-        assert rig.process.returncode is None
 
 
 async def test_h10_a_config_error_is_exit_78(tmp_path: Path) -> None:

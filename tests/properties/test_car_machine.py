@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
+from controller import pipeline
 from controller.car import CarRecord, Estimate, KnownCar
 from controller.car_learning import Garage, bounded, garage
 from controller.model import Ceiling, Charge
@@ -103,7 +104,8 @@ def test_no_car_raises_the_ceiling(
 
 def day(kind: str, strategy: Surplus | MinSurplus, cars: Garage | None = None) -> World:
     """Return a world with such a car just plugged in, before any sun."""
-    world = World(strategy, LIMITS, cars=cars or garage())
+    # The meter is not doubted in here: what is under test is the car.
+    world = World(strategy, replace(LIMITS, response_s=None), cars=cars or garage())
     world.box.kind = KINDS[kind]
     world.run(15)
     world.plug()
@@ -203,8 +205,8 @@ def test_a_car_that_never_resumes_gets_one_retry_and_is_then_lowered_instead_of_
     assert not charging(world)
 
 
-def test_a_car_that_draws_more_than_offered_is_lowered_then_stopped_until_unplug() -> None:
-    """A quarter more than offered: one step down, then off until it is unplugged; then it may try again."""
+def test_a_car_that_draws_more_than_offered_is_lowered_then_stopped_until_a_person_looks() -> None:
+    """A quarter more than offered: one step down, then off; a replug is no cure, an acknowledgement is."""
     world = day("over_draws", MinSurplus(20.0, None))
     world.sun_w = 700.0 + 10 * 230
     world.run(600)
@@ -218,5 +220,9 @@ def test_a_car_that_draws_more_than_offered_is_lowered_then_stopped_until_unplug
     world.unplug()
     world.run(60)
     world.plug()
-    world.run(20)
-    assert charging(world)
+    world.run(60)
+    assert not charging(world)
+    world.state = pipeline.acknowledged(world.state, frozenset({"over_draw"}))
+    before = len(world.sent)
+    world.run(700)
+    assert any(sent.send.settings.keys().get("frc") == 2 for sent in world.sent[before:])

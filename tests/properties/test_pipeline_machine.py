@@ -20,7 +20,7 @@ from strategies.timers import Timers
 from tests.properties.world import World, charging, command_off
 
 FUSE_A, MARGIN_A = 25.0, 2.0
-LIMITS = Limits(fuse_a=FUSE_A, fuse_margin_a=MARGIN_A)
+LIMITS = Limits(fuse_a=FUSE_A, fuse_margin_a=MARGIN_A, response_s=60.0)
 
 
 class Hostile:

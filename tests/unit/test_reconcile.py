@@ -89,7 +89,8 @@ def test_a_status_that_is_not_newer_is_no_news(at_s: float) -> None:
         ({"phase_mode": PhaseMode.AUTO}, Charge(10, 3), 3),  # may use all of them
         ({"phase_mode": None}, Charge(10, 3), 3),  # as it was before: three until told otherwise
         ({"force": Force.OFF}, Off(), 1),
-        ({"force": Force.OFF, "allowed": True}, Off(), 1),
+        ({"force": Force.OFF, "allowed": True, "power_w": 0.0}, Off(), 1),
+        ({"force": Force.OFF, "allowed": True, "power_w": 2300.0}, Charge(10, 1), 1),  # it will not pause
         ({"force": Force.NEUTRAL, "allowed": True}, Charge(10, 1), 1),
         ({"force": Force.NEUTRAL, "allowed": None}, Charge(10, 1), 1),  # might charge: counts as offered
         ({"force": Force.NEUTRAL, "allowed": False}, Off(), 1),

@@ -129,8 +129,42 @@ def test_a_meter_whose_digits_stand_still_while_a_car_draws_is_frozen(
     still_s: float, watts: float, quality: Quality
 ) -> None:
     """The raw block has not changed for a minute of answers: the device hangs."""
-    found = snap(grid=(grid(999.0),), charger=(charger(998.0, watts),), grid_changed_s=999.0 - still_s)
+    told = GridReading(999.0, 100.0, fingerprint=bytes(12))
+    found = snap(grid=(told,), charger=(charger(998.0, watts),), grid_changed_s=999.0 - still_s)
     assert found.grid_quality is quality
+
+
+def test_five_registers_may_truly_stand_still() -> None:
+    """A power that a house battery holds at zero is constant and true: nothing is concluded from it."""
+    told = GridReading(999.0, 0.0, fingerprint=bytes(10))
+    found = snap(grid=(told,), charger=(charger(998.0, 2000.0),), grid_changed_s=1.0)
+    assert found.grid_quality is Quality.FRESH
+
+
+@pytest.mark.parametrize(("still_s", "quality"), [(59.9, Quality.FRESH), (60.0, Quality.STALE)])
+def test_a_count_of_updates_that_stands_still_is_a_frozen_device(still_s: float, quality: Quality) -> None:
+    """Whatever the values do, and though nothing charges."""
+    told = GridReading(999.0, 100.0, fingerprint=b"x", heartbeat=b"\x00\x01")
+    assert snap(grid=(told,), heartbeat_changed_s=999.0 - still_s).grid_quality is quality
+
+
+@pytest.mark.parametrize(("wrong", "trusted"), [(2, True), (3, False)])
+def test_phases_that_do_not_add_up_three_times_are_not_believed(wrong: int, trusted: bool) -> None:
+    """Two wrong sums may be two moments in one reading."""
+    readings = [
+        GridReading(990.0 + at, 900.0, phase_current_a=(1.0, 1.0, 1.0), phases_doubtful=at >= 5 - wrong)
+        for at in range(5)
+    ]
+    assert (snap(grid=readings).phase_import_a is not None) is trusted
+
+
+def test_a_doubtful_phase_counts_as_the_worse_of_now_and_before() -> None:
+    readings = (
+        GridReading(998.0, 900.0, phase_current_a=(4.0, 1.0, -1.0)),
+        GridReading(999.0, 900.0, phase_current_a=(-60.0, 3.0, -2.0), phases_doubtful=True),
+    )
+    assert snap(grid=readings).phase_import_a == (4.0, 3.0, -1.0)
+    assert snap(grid=readings[1:]).phase_import_a is None
 
 
 def test_frozen_is_counted_to_the_last_answer_not_to_now() -> None:

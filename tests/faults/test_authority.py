@@ -1,0 +1,51 @@
+"""Who overrules whom (safety, people, strategy, timers, budget) and what blind means, at the box."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from controller.plugins import load_strategy
+from tests.faults.life import OFF_WITHIN_S, Life, limits
+
+Bound = Callable[[str, str, float, float, str], None]
+LOWERED_WITHIN_S = 17.0
+"""One decision of 10 s, 5 s from the last write, 2 s to the box."""
+
+
+@pytest.mark.slow
+async def test_m1_the_blind_level_is_commanded_where_there_is_one(tmp_path: Path, bound: Bound) -> None:
+    """Twelve amperes were promised; blind, the installer's six are kept up, neither more nor off."""
+    strategy = load_strategy("fixed", {"current_a": 12, "phases": 3})
+    async with Life(tmp_path, strategy=strategy, limits=limits(blind_a=6)) as life:
+        await life.until(lambda: life.box.amp == 12 and life.car_w > 5000, 900, "twelve amperes")
+        await life.run(120)
+        count = len(life.sent)
+        life.server.misbehave("silent")
+        took_s = await life.until(lambda: life.box.amp == 6, 200, "the blind level")
+        bound("M1", "blind level of 6 A commanded", OFF_WITHIN_S, took_s, "s")
+        await life.run(120)
+        assert [keys for _, keys in life.sent[count:]] == [{"amp": 6}]
+        assert life.car_w > 1000
+        life.server.misbehave("ok")
+        await life.until(lambda: life.box.amp == 12, 900, "back to twelve")
+
+
+@pytest.mark.parametrize("spent", ["minimum on time", pytest.param("budget", marks=pytest.mark.slow)])
+async def test_an_overload_is_lowered_past_timers_and_budget(
+    tmp_path: Path, bound: Bound, spent: str
+) -> None:
+    """The oven comes on seconds after a start, or with no write for comfort left."""
+    strategy = load_strategy("fixed", {"current_a": 14, "phases": 3})
+    house = limits(fuse_a=25.0, writes_per_window=5 if spent == "budget" else 12)
+    async with Life(tmp_path, strategy=strategy, sun_w=0.0, limits=house) as life:
+        await life.until(lambda: life.box.amp == 14 and life.car_w > 5000, 900, "fourteen amperes")
+        if spent == "budget":
+            life.strategy = load_strategy("fixed", {"current_a": 12, "phases": 3})
+            life.loop._strategy = life.strategy
+            await life.run(30)
+        life.house.kettle(4600.0)
+        before_a = life.box.amp
+        took_s = await life.until(lambda: life.box.amp <= 25 - 2 - 20 or life.box.frc == 1, 60, "lowered")
+        bound("P4", f"overload beside spent {spent}: lowered", LOWERED_WITHIN_S, took_s, "s")
+        assert life.box.frc == 1 or life.box.amp < before_a
