@@ -89,6 +89,7 @@ async def test_h4_kill_and_restart_raises_nothing_before_fresh_readings(tmp_path
         assert not raised(rig.writes()[before:], amp)
         rig.served.meter.misbehave("ok")
         await rig.charging()
+        await rig.settled()  # an intent is on record before its request is on the wire
         assert len(rig.rows("SELECT id FROM intents")) == len(rig.writes())
 
 

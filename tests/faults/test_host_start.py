@@ -187,7 +187,7 @@ async def test_h14_a_stop_leaves_the_charger_off(tmp_path: Path, bound: Bound) -
         assert await rig.stop(signal.SIGTERM) == 0
         took_s = time.monotonic() - began
         await rig.until(lambda: rig.box.frc == 1, 3, "off at exit")
-        assert rig.systemd.count("STOPPING=1") == 1
+        await rig.until(lambda: rig.systemd.count("STOPPING=1") == 1, 3, "systemd is told")
         assert rig.rows("SELECT kind FROM events ORDER BY id DESC LIMIT 1") == [("stop",)]
         assert rig.rows("SELECT outcome FROM intents ORDER BY id DESC LIMIT 1") == [("accepted",)]
     bound("H14", "SIGTERM to the end, the charger off", 5.0 + SLACK_S, took_s, "s")
@@ -229,7 +229,8 @@ def test_h14_every_released_ledger_is_brought_up_to_date(tmp_path: Path, dump: P
     with contextlib.closing(sqlite3.connect(path)) as db:
         for table, rows in before.items():
             left = db.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
-            assert [row[: len(rows[0])] for row in left][: len(rows)] == rows, table
+            kept = [row[: len(rows[0])] for row in left] if rows else []
+            assert all(row in kept for row in rows), table
         newest = int(sorted((ROOT / "controller" / "migrations").glob("0*.sql"))[-1].name[:4])
         assert db.execute("PRAGMA user_version").fetchone() == (newest,)
     decision = Report(path).last_decision()
