@@ -62,17 +62,18 @@ async def test_m7_m8_m9_the_process_with_a_sick_line(
 async def test_m4_sign_flip_from_the_command_line_to_ack(tmp_path: Path, bound: Bound) -> None:
     """`ampilot run` on a meter turned round, no sun: latched after two tries; a restart, and `ampilot ack`.
 
-    The car was charging by itself at 16 A: it is lowered to see whether the meter follows.
+    The car charged by itself at 16 A and is lowered, or is started at the least current where the daemon came first:
+    either shows that the meter does not follow.
     """
     async with Rig(tmp_path, sun_w=0.0, check_response=True) as rig:
         for phase in range(3):
             rig.served.house.kettle(3000.0, phase)
         rig.served.meter.misbehave("turned")
-        await rig.until(lambda: bool(rig.writes()) and rig.power_w > 1000, 30, "it is lowered")
-        began_s = time.monotonic()
+        await rig.until(lambda: bool(rig.writes()) and rig.power_w > 1000, 30, "it is offered something")
+        began_s, offered, amp = time.monotonic(), len(rig.writes()), rig.box.amp
         await rig.until(lambda: rig.box.frc == 1, 20, "stopped")
         took_s, stopped = time.monotonic() - began_s, len(rig.writes())
-        assert not raised(rig.writes()[1:stopped], 16)
+        assert not raised(rig.writes()[offered:stopped], amp)
         bound("M4", "the process, response 3 s: stopped", 2 * RESPONSE_S + 2 * TICK_S + SLACK_S, took_s, "s")
         await rig.until(lambda: b"event=latched_sign_flip_fault" in rig.output, 40, "latched")
         await rig.until(lambda: rig.box.frc == 1, 10, "off")
