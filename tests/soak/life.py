@@ -86,9 +86,13 @@ def handles() -> int:
 
 
 class Life:
-    """One seed's year. Every random choice comes from the seed, so a failure can be lived again."""
+    """One seed's year. Every random choice comes from the seed, so a failure can be lived again.
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    `first_day` is the day of the year it begins on: the sun of a few days in January charges nobody.
+    """
+
+    def __init__(self, seed: int, folder: Path, first_day: int = 0) -> None:
+        self.first_day = first_day
         self.rng = random.Random(seed)
         self.strategy = "surplus"
         self.world = Year(lambda: STRATEGIES[self.strategy](), LIMITS, folder, seed)
@@ -131,7 +135,7 @@ class Life:
         when = Counter(rng.randrange(DAY_S // STEP_S) for _ in range(rng.randrange(9)))
         for step in range(DAY_S // STEP_S):
             second = step * STEP_S
-            self.clear_w = sun_w(day % 365, second, peak_w)
+            self.clear_w = sun_w((self.first_day + day) % 365, second, peak_w)
             broken = rng.uniform(0.1, 0.9) if rng.random() < cloudy else 1.0
             world.sun_w = self.clear_w * broken
             if not at_home:
@@ -267,8 +271,14 @@ class Life:
             self.world.live(25)
 
 
-def soak(seed: int, days: int, folder: Path, say: Callable[[str], None] = lambda text: None) -> Outcome:
-    """Live a life of so many days from a seed; return what was seen. Raises Broken."""
-    life = Life(seed, folder)
+def soak(
+    seed: int,
+    days: int,
+    folder: Path,
+    say: Callable[[str], None] = lambda text: None,
+    first_day: int = 0,
+) -> Outcome:
+    """Live a life of so many days of a year from a seed; return what was seen. Raises Broken."""
+    life = Life(seed, folder, first_day)
     life.world_seed = seed
     return life.run(days, say)

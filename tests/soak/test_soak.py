@@ -13,12 +13,15 @@ from tests.soak.world import Written, Year
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_few_days_of_faults(tmp_path: Path) -> None:
-    """Six days from a new seed: all promises hold, the car was charged, nothing grows."""
+    """Sixteen days of June from a new seed: all promises hold, the car was charged, nothing grows.
+
+    Over a dozen seeds it was charged with 72 to 306 kWh by 136 to 644 writes; the sixteenth day has LV1.
+    """
     seed = random.SystemRandom().randrange(2**32)
-    print(f"make soak SEED={seed}")
-    outcome = soak(seed, 6, tmp_path)
-    assert outcome.writes > 50
-    assert outcome.charged_kwh > 1
+    print(f"soak({seed}, 16, folder, first_day=160)")
+    outcome = soak(seed, 16, tmp_path, first_day=160)
+    assert outcome.writes > 30
+    assert outcome.charged_kwh > 15
     assert outcome.end_handles <= outcome.first_handles + 1
 
 
