@@ -62,8 +62,8 @@ async def test_m7_m8_m9_the_process_with_a_sick_line(
 async def test_m4_sign_flip_from_the_command_line_to_ack(tmp_path: Path, bound: Bound) -> None:
     """`ampilot run` on a meter turned round, no sun: latched after two tries; a restart, and `ampilot ack`.
 
-    The car charged by itself at 16 A and is lowered, or is started at the least current where the daemon came first:
-    either shows that the meter does not follow.
+    The car charged by itself at 16 A and is lowered, or is started at the least current where the daemon came
+    first: either shows that the meter does not follow.
     """
     async with Rig(tmp_path, sun_w=0.0, check_response=True) as rig:
         for phase in range(3):
