@@ -42,12 +42,12 @@ class Rig:
         await self.server.start()
         return self
 
-    def cloud(self, timeout_s: float = 0.3) -> CloudTransport:
+    def cloud(self, timeout_s: float = 2.0) -> CloudTransport:
         return CloudTransport(
             "12345", lambda: self.token, clock=self.clock, base_url=self.server.url, timeout_s=timeout_s
         )
 
-    def local(self, timeout_s: float = 0.3) -> LocalTransport:
+    def local(self, timeout_s: float = 2.0) -> LocalTransport:
         host = f"127.0.0.1:{self.server.port}"
         return LocalTransport("12345", host, clock=self.clock, timeout_s=timeout_s)
 
