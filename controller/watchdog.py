@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 LATE_S = 30.0
 """Two decisions further apart than this are not progress."""
+ONCE_S = 1.0
+"""What is said once, and would be missed, is worth this wait for a busy supervisor; a pat is not."""
 
 
 class Notifier:
@@ -20,22 +22,25 @@ class Notifier:
         """Build from NOTIFY_SOCKET."""
         return cls((os.environ if env is None else env).get("NOTIFY_SOCKET"))
 
-    def send(self, text: str) -> None:
-        """Send one message; never raises: a missing supervisor must not stop control."""
+    def send(self, text: str, patience_s: float = 0.0) -> None:
+        """Send one message; never raises: a missing supervisor must not stop control.
+
+        A supervisor whose queue is full is waited for `patience_s`, then the message is dropped.
+        """
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.setblocking(False)  # a supervisor too busy to read must not stop it either
+            sock.settimeout(patience_s)
             sock.sendto(text.encode(), address)
 
     def ready(self) -> None:
         """Say that the start is over."""
-        self.send("READY=1")
+        self.send("READY=1", ONCE_S)
 
     def stopping(self) -> None:
         """Say that the end began."""
-        self.send("STOPPING=1")
+        self.send("STOPPING=1", ONCE_S)
 
     def progress(self, status: str) -> None:
         """Pat the watchdog and show one line of state."""

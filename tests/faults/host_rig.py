@@ -86,6 +86,7 @@ class Supervisor:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(self.address)
+        self.fileno = self._socket.fileno()
 
     def listen(self) -> None:
         """Take in what was said."""
@@ -136,6 +137,8 @@ class HostRig(Rig):
 
     async def start(self) -> None:
         """Start the controller in this host's environment."""
+        # A queue of ten is all a socket holds: a supervisor that does not read misses what is said last.
+        asyncio.get_running_loop().add_reader(self.systemd.fileno, self.systemd.listen)
         if not self._edited:
             self._edited = True
             self.config.write_text(self._edit(self.config.read_text()) + self._more)
@@ -168,6 +171,8 @@ class HostRig(Rig):
 
     async def __aexit__(self, *args: object) -> None:
         await super().__aexit__(*args)
+        asyncio.get_running_loop().remove_reader(self.systemd.fileno)
+        self.systemd.listen()
         self.systemd.close()
 
     @property

@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,26 @@ def test_a_supervisor_that_does_not_read_stops_nothing(tmp_path: Path) -> None:
             notifier.progress(f"tick {number}")
         server.setblocking(False)
         assert server.recv(100) == b"WATCHDOG=1\nSTATUS=tick 0"
+
+
+def test_what_is_said_once_waits_for_a_busy_supervisor(tmp_path: Path) -> None:
+    """A queue full of pats: the end is told as soon as the supervisor reads on; without it, given up."""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(address)
+        server.settimeout(2)
+        notifier = Notifier(address)
+        for number in range(100):
+            notifier.progress(f"tick {number}")
+        notifier.stopping()  # nobody reads: returns all the same
+        heard: list[bytes] = []
+        end = threading.Thread(target=notifier.stopping)
+        end.start()
+        while b"STOPPING=1" not in heard:
+            heard.append(server.recv(100))
+        end.join(5)
+        assert heard[0] == b"WATCHDOG=1\nSTATUS=tick 0"
+        assert heard.count(b"STOPPING=1") == 1
 
 
 def test_secrets_and_control_characters_never_reach_the_log() -> None:
