@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from controller.model import Prices
 
-WRITE_WEIGHT, START_WEIGHT, PHASE_WEIGHT = 0.46, 4.1, 1.15
+WRITE_WEIGHT, START_WEIGHT, PHASE_WEIGHT = 1.449, 4.762, 1.972
 """What the engine takes a write, a start and a phase change for, as multiples of their prices: a start that
 proves wrong brings a stop and another start. Found on half of the public days (docs/decisions.md)."""
 

@@ -26,14 +26,14 @@ class Weights:
     `middling_w` between decisions, meaned over `weather_s`.
     """
 
-    next_s: float = 44.0
-    trend: float = 1.56
-    now_s: float = 202.0
-    mean_s: float = 931.0
-    memory_s: float = 572.0
-    calm: float = 3.8
-    middling_w: float = 55.0
-    weather_s: float = 900.0
+    next_s: float = 117.8
+    trend: float = 1.686
+    now_s: float = 317.8
+    mean_s: float = 516.7
+    memory_s: float = 297.1
+    calm: float = 3.713
+    middling_w: float = 68.95
+    weather_s: float = 1346.0
 
 
 TUNED = Weights()
