@@ -1,0 +1,561 @@
+"""What the gate remembers, tells the strategy and says: whole values, so that nothing in them can hide."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.gate import GateState, admissible, admit, follow, phase_price_ct, raises, wrote
+from controller.limits import Limits
+from controller.model import (
+    Action,
+    Admissible,
+    CarTraits,
+    Ceiling,
+    Charge,
+    ChargerStatus,
+    Command,
+    Force,
+    Hold,
+    Off,
+    PhaseMode,
+    Quality,
+    Send,
+    Settings,
+    SiteSnapshot,
+    Wish,
+)
+from controller.phases import PhaseHistory
+from controller.reconcile import Knobs, Link, Pending
+
+LIMITS = Limits(fuse_a=None)
+NOW_S = 200_000.0
+ON = Charge(10, 1)
+TOP = Ceiling(16, 16, 16, "nothing")
+FRAIL = CarTraits(survives_pauses=False)
+USED = GateState(
+    on_since_s=NOW_S - 1000,
+    off_since_s=NOW_S - 2000,
+    own_start=True,
+    unanswered=True,
+    phase=PhaseHistory(NOW_S - 1500, 2),
+    comfort_writes_s=(NOW_S - 1000,),
+    safety_writes_s=(NOW_S - 3000,),
+    last_raise_s=NOW_S - 1000,
+)
+
+
+def link_of(present: Command = ON, **change: Any) -> Link:
+    """Return what is known of a connected car's charger; phases as the command has them, or one."""
+    phases = present.phases if isinstance(present, Charge) else 1
+    mode = PhaseMode.THREE if phases == 3 else PhaseMode.ONE
+    force = Force.ON if isinstance(present, Charge) else Force.OFF
+    values: dict[str, Any] = {
+        "phases_set": phases,
+        "knobs": Knobs(10, force, mode),
+        "seen_data_s": NOW_S - 1,
+        "connected": True,
+    }
+    return Link(present, **(values | change))
+
+
+def snap_of(**change: Any) -> SiteSnapshot:
+    """Return a fresh sight of a car that draws 2.3 kW."""
+    values: dict[str, Any] = {"car_connected": True, "car_power_w": 2300.0}
+    return SiteSnapshot(NOW_S, 10.0, Quality.FRESH, Quality.FRESH, **(values | change))
+
+
+def asked(
+    wish: Command,
+    present: Command = ON,
+    state: GateState | None = None,
+    top: Ceiling = TOP,
+    limits: Limits = LIMITS,
+    snap: dict[str, Any] | None = None,
+    **link: Any,
+) -> Action:
+    """Return what the gate does with a wish."""
+    return admit(
+        state or GateState(),
+        link_of(present, **link),
+        snap_of(**(snap or {})),
+        Wish(wish, "so", {"value": 1.0}),
+        top,
+        limits,
+    )
+
+
+# -- following what happens at the charger ----------------------------------------------------------------
+
+
+def test_an_unplug_forgets_all_but_the_writes() -> None:
+    """Times, phases and the car's refusal go with the car; the budget and the last raise stay."""
+    gone = follow(USED, Link(), link_of(), NOW_S)
+    assert gone == GateState(
+        comfort_writes_s=USED.comfort_writes_s,
+        safety_writes_s=USED.safety_writes_s,
+        last_raise_s=USED.last_raise_s,
+    )
+    assert follow(USED, Link(), Link(), NOW_S) == USED
+
+
+def test_a_reboot_of_the_charger_counts_as_just_switched() -> None:
+    """Charging or not: that time begins now, and the start is nobody's."""
+    before, after = link_of(rebooted_s=None), link_of(rebooted_s=NOW_S - 1)
+    assert follow(USED, after, before, NOW_S) == replace(
+        USED, own_start=False, on_since_s=NOW_S, off_since_s=None
+    )
+    off = link_of(Off(), rebooted_s=NOW_S - 1)
+    assert follow(USED, off, before, NOW_S) == replace(
+        USED, own_start=False, on_since_s=None, off_since_s=NOW_S
+    )
+
+
+def test_an_end_that_is_not_ours_is_a_stop_now() -> None:
+    """The car ended by itself, or our start was seen and then went: the pause begins now."""
+    state = replace(USED, unanswered=False)
+    off = link_of(Off())
+    ended = follow(state, off, link_of(), NOW_S)
+    assert ended == replace(state, on_since_s=None, off_since_s=NOW_S, own_start=False)
+    lost = Pending(Charge(6, 1), Settings(current_a=6), NOW_S - 30, raising=True, failed=True)
+    foreign = replace(state, own_start=False)
+    again = follow(foreign, link_of(Off(), pending=lost), off, NOW_S)
+    assert again == replace(foreign, on_since_s=None, off_since_s=NOW_S)
+    own = follow(state, link_of(Off(), pending=lost), off, NOW_S)
+    assert own == replace(state, on_since_s=None, own_start=False)  # it never began: the old pause goes on
+
+
+def test_what_goes_on_changes_nothing() -> None:
+    """Charging since long, or off since long: the memory is as it was, the refusal of the car too."""
+    assert follow(USED, link_of(idle_since_s=NOW_S - 500), link_of(), NOW_S) == USED
+    paused = replace(USED, on_since_s=None)
+    assert follow(paused, link_of(Off(), idle_since_s=None), link_of(Off()), NOW_S) == paused
+    assert follow(USED, link_of(idle_since_s=None), link_of(), NOW_S) == replace(USED, unanswered=False)
+
+
+# -- what the strategy is told ----------------------------------------------------------------------------
+
+
+def test_a_free_gate_tells_the_limits() -> None:
+    """All at once, from 6 to 16 A, on one and three phases."""
+    told = admissible(GateState(), link_of(), snap_of(), LIMITS)
+    assert told == Admissible(0.0, 0.0, 0.0, 6, 16, (1, 3), False)
+
+
+def test_a_busy_gate_tells_how_long() -> None:
+    """A start of ours 100 s ago, phases changed 200 s ago; a cable for 13 A and a car from 8 A."""
+    state = GateState(on_since_s=NOW_S - 100, own_start=True, phase=PhaseHistory(NOW_S - 200, 1))
+    status = ChargerStatus(NOW_S - 1, NOW_S - 1, hardware_limit_a=13)
+    told = admissible(state, link_of(), snap_of(charger=status, car=CarTraits(min_current_a=8)), LIMITS)
+    assert told == Admissible(0.0, 200.0, 400.0, 8, 13, (1, 3), False)
+
+
+def test_a_phase_change_under_way_bars_the_next_for_a_moment() -> None:
+    """Whatever the distance to the last one would allow; a longer wait is not shortened."""
+    dead = link_of(phase_write_s=NOW_S - 10)
+    assert admissible(GateState(), dead, snap_of(), LIMITS).phase_change_in_s == 1.0
+    changed = GateState(phase=PhaseHistory(NOW_S - 10, 1))
+    assert admissible(changed, dead, snap_of(), LIMITS).phase_change_in_s == 590.0
+    assert admissible(changed, link_of(), snap_of(), LIMITS).phase_change_in_s == 590.0
+
+
+@pytest.mark.parametrize(
+    ("charger", "limits", "car", "phases"),
+    [
+        (True, {}, CarTraits(), (1, 3)),
+        (False, {}, CarTraits(), (3,)),
+        (True, {"allow_phase_switch": False}, CarTraits(), (3,)),
+        (True, {}, CarTraits(phases_used=1), (3,)),
+        (True, {}, CarTraits(phases_used=2), (1, 3)),
+    ],
+)
+def test_phases_that_are_worth_having(
+    charger: bool, limits: dict[str, Any], car: CarTraits, phases: tuple[int, ...]
+) -> None:
+    """Both, or the set one where box, config or car make a change vain."""
+    status = ChargerStatus(NOW_S - 1, NOW_S - 1, can_switch_phases=charger)
+    site = replace(LIMITS, **limits)
+    told = admissible(GateState(), link_of(Charge(10, 3)), snap_of(charger=status, car=car), site)
+    assert told.phase_options == phases
+
+
+def test_a_car_allows_no_more_than_the_site_and_never_less_than_the_least() -> None:
+    """Most 10 A by its config; a least current beyond the most is held at the most."""
+    car = CarTraits(min_current_a=12, max_current_a=10)
+    told = admissible(GateState(), link_of(), snap_of(car=car), LIMITS)
+    assert (told.min_current_a, told.max_current_a) == (10, 10)
+    status = ChargerStatus(NOW_S - 1, NOW_S - 1, hardware_limit_a=0)
+    told = admissible(GateState(), link_of(), snap_of(charger=status), LIMITS)
+    assert (told.min_current_a, told.max_current_a) == (6, 6)
+
+
+@pytest.mark.parametrize(("changes", "price_ct"), [(0, 1.5), (3, 2.431), (6, 3.942)])
+def test_the_last_phase_changes_are_dear(changes: int, price_ct: float) -> None:
+    """1.5 ct, and with all six used 2.628 times as much: e to the power of 0.9662."""
+    state = GateState(phase=PhaseHistory(0.0, changes))
+    assert phase_price_ct(state, 1.5, LIMITS) == pytest.approx(price_ct, abs=0.001)
+    one = replace(LIMITS, phase_changes_per_plugin=1)
+    assert phase_price_ct(GateState(phase=PhaseHistory(0.0, 1)), 1.5, one) == pytest.approx(3.942, abs=0.001)
+
+
+# -- a car that does not come back from pauses ------------------------------------------------------------
+
+
+def test_a_frail_car_gets_the_least_current_instead_of_a_stop() -> None:
+    """The least it takes, on its phases, with the reason; there is no time at which a stop would pass."""
+    told = {"car": FRAIL, "admissible": Admissible(min_current_a=8)}
+    assert asked(Off(), snap=told) == Send(
+        Charge(8, 1),
+        Settings(current_a=8),
+        False,
+        "this car does not resume after pauses: the least current instead of a stop",
+    )
+    assert asked(Off(), Charge(7, 3), snap=told) == Hold(
+        "this car does not resume after pauses: the least current instead of a stop"
+    )
+    assert admissible(GateState(), link_of(), snap_of(**told), LIMITS).stop_in_s == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("car", "power_w", "state", "unasked", "stops"),
+    [
+        (CarTraits(survives_pauses=True), 2300.0, GateState(), False, True),
+        (CarTraits(), 2300.0, GateState(), False, True),
+        (FRAIL, 200.0, GateState(), False, True),  # it takes nothing worth keeping awake
+        (FRAIL, 201.0, GateState(), False, False),
+        (FRAIL, 2300.0, GateState(), True, True),  # a start nobody asked for may be ended
+        (FRAIL, 2300.0, GateState(on_since_s=NOW_S - 299), True, True),
+        (FRAIL, 2300.0, GateState(on_since_s=NOW_S - 300), True, False),  # until we let it be
+        (FRAIL, 2300.0, GateState(on_since_s=NOW_S - 10), False, False),
+    ],
+)
+def test_which_car_may_be_stopped(
+    car: CarTraits, power_w: float, state: GateState, unasked: bool, stops: bool
+) -> None:
+    """Only one that is known not to come back, draws, and was not begun by somebody else a moment ago."""
+    sent = asked(Off(), state=state, snap={"car": car, "car_power_w": power_w}, unasked=unasked)
+    assert isinstance(sent, Send)
+    assert (sent.command == Off()) is stops
+
+
+# -- the words, and until when ----------------------------------------------------------------------------
+
+
+def open_write(command: Command, **change: Any) -> Pending:
+    """Return a raise of ours that left 6 s ago and is not seen yet."""
+    settings = (
+        Settings(current_a=command.current_a) if isinstance(command, Charge) else Settings(force=Force.OFF)
+    )
+    values: dict[str, Any] = {"sent_s": NOW_S - 6, "raising": True, **change}
+    return Pending(command, settings, **values)
+
+
+RECENT = replace(GateState(), phase=PhaseHistory(NOW_S - 100, 1))
+
+
+@pytest.mark.parametrize(
+    ("wish", "named", "reason", "until_s"),
+    [
+        (Charge(12, 1), {"seen_data_s": None}, "the charger has not been read yet", None),
+        (
+            Charge(12, 1),
+            {"yielded": True},
+            "somebody changed the charger by app or button; it stays theirs until the car is unplugged",
+            None,
+        ),
+        (Charge(12, 1), {"last_write_s": NOW_S - 2}, "the last write is too recent", NOW_S + 3),
+        (
+            Charge(12, 1),
+            {"top": Ceiling(5, 5, 8, "x", "overload of L1"), "last_write_s": NOW_S - 2},
+            "overload of L1; the last write is less than 5 s old",
+            NOW_S + 3,
+        ),
+        (
+            Charge(12, 1),
+            {"pending": open_write(Charge(12, 1))},
+            "waiting to see the last write at the charger",
+            NOW_S + 9,
+        ),
+        (
+            Charge(12, 1),
+            {"pending": open_write(Charge(12, 1), refused=True)},
+            "the charger refused this; it is not tried again until the wish changes",
+            None,
+        ),
+        (
+            Charge(12, 1),
+            {"pending": open_write(Charge(12, 1), attempts=4)},
+            "this did not arrive after four tries; given up until the wish changes",
+            None,
+        ),
+        (
+            Charge(12, 1),
+            {"pending": open_write(Charge(11, 1))},
+            "nothing is raised while a write is open",
+            NOW_S + 9,
+        ),
+        (
+            Off(),
+            {"state": GateState(on_since_s=NOW_S - 40, own_start=True)},
+            "minimum on time, 260 s left",
+            NOW_S + 260,
+        ),
+        (
+            Charge(6, 1),
+            {"present": Off(), "state": GateState(off_since_s=NOW_S - 40)},
+            "minimum off time, 260 s left",
+            NOW_S + 260,
+        ),
+        (Charge(6, 3), {"state": RECENT}, "the last phase change is too recent, 500 s left", NOW_S + 500),
+        (
+            Charge(6, 3),
+            {"state": GateState(phase=PhaseHistory(0.0, 6))},
+            "6 phase changes are enough for one plug-in",
+            None,
+        ),
+        (
+            Charge(6, 3),
+            {"snap": {"car": CarTraits(phases_used=1)}},
+            "this car uses one phase; no phases are changed for it",
+            None,
+        ),
+        (
+            Charge(6, 3),
+            {"limits": replace(LIMITS, allow_phase_switch=False)},
+            "this charger or config does not switch phases",
+            None,
+        ),
+        (
+            Charge(6, 3),
+            {"snap": {"charger": ChargerStatus(NOW_S, NOW_S, can_switch_phases=False)}},
+            "this charger or config does not switch phases",
+            None,
+        ),
+        (
+            Charge(8, 1),
+            {"phase_write_s": NOW_S - 10},
+            "a phase change is under way; only a stop may pass",
+            None,
+        ),
+        (
+            Charge(12, 1),
+            {"state": GateState(unanswered=True)},
+            "the car takes nothing of what is offered; nothing is raised until it does",
+            None,
+        ),
+        (
+            Charge(8, 1),
+            {"state": GateState(comfort_writes_s=tuple(NOW_S - 800 + 80 * n for n in range(9)))},
+            "the write budget is spent; what is kept in reserve is for safety",
+            NOW_S + 100,
+        ),
+    ],
+)
+def test_every_hold_says_why_and_until_when(
+    wish: Command, named: dict[str, Any], reason: str, until_s: float | None
+) -> None:
+    """The words people read, and the moment it ends by itself where there is one."""
+    assert asked(wish, **named) == Hold(reason, until_s)
+
+
+@pytest.mark.parametrize("quality", [Quality.AGING, Quality.STALE, Quality.INVALID])
+def test_doubt_says_so(quality: Quality) -> None:
+    """Nothing is raised on data that is not fresh, from either side."""
+    for pair in ((quality, Quality.FRESH), (Quality.FRESH, quality)):
+        seen = SiteSnapshot(NOW_S, 10.0, *pair)
+        held = admit(GateState(), link_of(), seen, Wish(Charge(12, 1), "so"), TOP, LIMITS)
+        assert held == Hold("nothing is raised on data that is not fresh")
+
+
+def test_a_raise_on_no_record_says_so() -> None:
+    """Ten minutes after the last one."""
+    state = GateState(last_raise_s=NOW_S - 100)
+    held = asked(Charge(12, 1), state=state, snap={"ledger_degraded": True})
+    assert held == Hold("the ledger cannot be written; raises are rare until it can", NOW_S + 500)
+
+
+def test_a_second_try_of_a_start_is_sent_when_it_is_due() -> None:
+    """The minimum off time that its first try began does not stand against it."""
+    lost = Pending(Charge(6, 1), Settings(current_a=6, force=Force.ON), NOW_S - 15, raising=True)
+    sent = asked(Charge(6, 1), Off(), state=GateState(off_since_s=NOW_S - 200), pending=lost)
+    assert sent == Send(Charge(6, 1), Settings(current_a=6, force=Force.ON), False, "so")
+    early = replace(lost, sent_s=NOW_S - 14)
+    assert asked(Charge(6, 1), Off(), pending=early) == Hold(
+        "waiting to see the last write at the charger", NOW_S + 1
+    )
+
+
+# -- parking ----------------------------------------------------------------------------------------------
+
+
+def parked(
+    data_s: float = NOW_S - 1, state: GateState | None = None, charger: bool = True, **link: Any
+) -> Action:
+    """Return what the gate does with an idle charger that stands at 16 A on three phases."""
+    status = ChargerStatus(data_s, data_s) if charger else None
+    values: dict[str, Any] = {
+        "knobs": Knobs(16, Force.NEUTRAL, PhaseMode.THREE),
+        "connected": False,
+        "phases_set": 3,
+    }
+    seen = snap_of(charger=status, car_connected=False)
+    return admit(
+        state or GateState(), link_of(Off(), **(values | link)), seen, Wish(Off(), "so"), TOP, LIMITS
+    )
+
+
+def test_an_idle_charger_is_parked_once_and_says_so() -> None:
+    """One write for comfort; nothing while it cannot be read or stands so already."""
+    wanted = Settings(current_a=6, phase_mode=PhaseMode.ONE)
+    assert parked() == Send(Off(), wanted, False, "no car: parked at the least current on one phase")
+    assert parked(charger=False) == Hold("no car is connected")
+    assert parked(knobs=Knobs(6, Force.NEUTRAL, PhaseMode.ONE)) == Hold("no car is connected")
+    spent = GateState(comfort_writes_s=(NOW_S - 10,) * 9)
+    assert parked(state=spent) == Hold("no car is connected; the write budget is spent")
+
+
+def test_parking_waits_to_be_seen() -> None:
+    """Not again before a read newer than the write, nor before its time; then again."""
+    wanted = Settings(current_a=6, phase_mode=PhaseMode.ONE)
+    words = "no car is connected; waiting to see the charger parked"
+    young = Pending(Off(), wanted, NOW_S - 6, raising=False)
+    assert parked(pending=young) == Hold(words, NOW_S + 4)
+    due = replace(young, sent_s=NOW_S - 10)
+    assert isinstance(parked(pending=due), Send)
+    assert parked(NOW_S - 10, pending=due, last_write_s=NOW_S - 10) == Hold(words, NOW_S)
+    refused = replace(due, refused=True)
+    assert parked(pending=refused) == Hold(words, None)
+
+
+# -- after a write ----------------------------------------------------------------------------------------
+
+
+def send(command: Command, safety: bool = False, **settings: Any) -> Send:
+    """Return a write."""
+    keys = settings or {"current_a": 8}
+    return Send(command, Settings(**keys), safety, "so")
+
+
+def test_a_start_is_remembered_whole() -> None:
+    """Ours, now, with the phase change it brings; the pause before it stays known until it is seen."""
+    state = replace(USED, on_since_s=None)
+    after = wrote(state, send(Charge(8, 3)), link_of(Off()), NOW_S)
+    assert after == replace(
+        state,
+        on_since_s=NOW_S,
+        own_start=True,
+        unanswered=False,
+        phase=PhaseHistory(NOW_S, 3),
+        comfort_writes_s=(NOW_S - 1000, NOW_S),
+        last_raise_s=NOW_S,
+    )
+
+
+def test_a_stop_for_safety_is_remembered_whole() -> None:
+    """It begins the pause and is counted apart; it is no raise."""
+    after = wrote(USED, send(Off(), True, force=Force.OFF), link_of(), NOW_S)
+    assert after == replace(USED, on_since_s=None, off_since_s=NOW_S, safety_writes_s=(NOW_S - 3000, NOW_S))
+
+
+def test_a_step_on_the_same_phases_is_a_write_and_no_more() -> None:
+    """Less current: no raise, no phase change, no start."""
+    after = wrote(USED, send(Charge(8, 1)), link_of(), NOW_S)
+    assert after == replace(USED, comfort_writes_s=(NOW_S - 1000, NOW_S))
+
+
+def test_a_stop_of_what_is_off_already_begins_no_new_pause() -> None:
+    """Said again to a box that is off: the pause goes on."""
+    paused = replace(USED, on_since_s=None)
+    after = wrote(paused, send(Off(), force=Force.OFF), link_of(Off()), NOW_S)
+    assert after == replace(paused, comfort_writes_s=(NOW_S - 1000, NOW_S))
+
+
+def test_a_second_try_and_an_idle_charger_count_as_writes_only() -> None:
+    """The same keys once more are no second start or phase change; parking is neither."""
+    start = send(Charge(8, 3), current_a=8, force=Force.ON, phase_mode=PhaseMode.THREE)
+    first = Pending(start.command, start.settings, NOW_S - 15, raising=True)
+    paused = replace(USED, on_since_s=None)
+    counted = replace(paused, comfort_writes_s=(NOW_S - 1000, NOW_S), last_raise_s=NOW_S)
+    assert wrote(paused, start, link_of(Off(), pending=first), NOW_S) == counted
+    assert wrote(paused, start, link_of(Off(), connected=False), NOW_S) == counted
+    other = replace(first, settings=Settings(current_a=9))
+    assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(NOW_S, 3)
+
+
+@pytest.mark.parametrize(("age_s", "kept"), [(86_399.0, True), (86_400.0, False), (90_000.0, False)])
+def test_writes_are_forgotten_after_a_day(age_s: float, kept: bool) -> None:
+    """Of both kinds: a day to the second."""
+    old = (NOW_S - age_s,)
+    state = GateState(comfort_writes_s=old, safety_writes_s=old)
+    comfort = wrote(state, send(Charge(8, 1)), link_of(), NOW_S)
+    assert comfort.comfort_writes_s == ((*old, NOW_S) if kept else (NOW_S,))
+    assert comfort.safety_writes_s == old
+    safety = wrote(state, send(Charge(8, 1), True), link_of(), NOW_S)
+    assert safety.safety_writes_s == ((*old, NOW_S) if kept else (NOW_S,))
+    assert safety.comfort_writes_s == old
+
+
+@pytest.mark.parametrize(
+    ("present", "target", "more"),
+    [
+        (ON, ON, False),
+        (ON, Charge(11, 1), True),
+        (ON, Charge(9, 3), True),
+        (Charge(10, 3), Charge(16, 1), True),
+        (Charge(10, 3), Charge(10, 1), False),
+        (Off(), Charge(6, 1), True),
+        (Off(), Off(), False),
+        (ON, Off(), False),
+    ],
+)
+def test_what_is_a_raise(present: Command, target: Command, more: bool) -> None:
+    """More on a phase than before, or a phase more."""
+    assert raises(present, target) is more
+
+
+# -- under the ceiling ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wish", "present", "top", "answer"),
+    [
+        # what is offered already is kept though a raise to it would not be allowed
+        (Charge(12, 1), ON, Ceiling(8, 8, 16, "fuse of L1"), Hold("limited by fuse of L1")),
+        (Charge(12, 1), ON, Ceiling(11, 8, 16, "fuse of L1"), (Charge(11, 1), "so, limited by fuse of L1")),
+        # exactly the ceiling is not limited, and lowering asks nobody
+        (Charge(12, 1), ON, Ceiling(12, 8, 16, "fuse of L1"), (Charge(12, 1), "so")),
+        (Charge(8, 1), ON, Ceiling(0, 0, 16, "fuse of L1"), (Charge(8, 1), "so")),
+        # another number of phases is limited by its own ceiling, 6 A at least
+        (Charge(12, 3), ON, Ceiling(16, 6, 16, "fuse of L2"), (Charge(6, 3), "so, limited by fuse of L2")),
+        (Charge(12, 3), ON, Ceiling(16, 5, 16, "fuse of L2"), Hold("limited by fuse of L2")),
+        (Charge(12, 1), Off(), Ceiling(5, 5, 16, "fuse of L1"), Hold("limited by fuse of L1")),
+        (ON, ON, Ceiling(8, 8, 16, "fuse of L1"), Hold("so")),
+    ],
+)
+def test_a_wish_under_the_ceiling(
+    wish: Command, present: Command, top: Ceiling, answer: Hold | tuple[Command, str]
+) -> None:
+    """Kept, clipped or passed, and the reason names the rule that clipped it."""
+    found = asked(wish, present, top=top)
+    if isinstance(answer, Hold):
+        assert found == answer
+    else:
+        assert isinstance(found, Send)
+        assert (found.command, found.reason, found.safety) == (*answer, False)
+
+
+@pytest.mark.parametrize(
+    ("to_a", "wish", "command"),
+    [
+        (8, Charge(16, 3), Charge(8, 3)),
+        (6, Charge(16, 3), Charge(6, 3)),
+        (5, Charge(16, 3), Off()),
+        (8, Charge(6, 3), Charge(6, 3)),
+        (8, Off(), Off()),
+    ],
+)
+def test_a_reduction_for_safety(to_a: int, wish: Command, command: Command) -> None:
+    """To what is safe, or lower where the wish is; below 6 A it is a stop."""
+    found = asked(wish, Charge(16, 3), top=Ceiling(0, 0, to_a, "x", "overload of L1"))
+    assert isinstance(found, Send)
+    assert (found.command, found.reason, found.safety) == (command, "overload of L1", True)
