@@ -38,8 +38,10 @@ class TokenSource:
         self._credential = Path(credentials) / credential if credentials else None
         self._advice = advice
         self._file = Path(settings.token_file) if settings.token_file else None
-        self._seen: tuple[int, int] | None = None
+        self._stamp: tuple[int, int] | None = None
         self._token = ""
+        self.seen: list[str] = []
+        """Every token read so far, a renewed one too: what no log may show."""
 
     def __repr__(self) -> str:
         return "TokenSource(***)"
@@ -58,8 +60,9 @@ class TokenSource:
             if check_mode:
                 _check_private(path, info)
             stamp = (info.st_mtime_ns, info.st_ino)
-            if stamp != self._seen:
-                self._token, self._seen = path.read_text("utf-8").strip(), stamp
+            if stamp != self._stamp:
+                self._token, self._stamp = path.read_text("utf-8").strip(), stamp
+                self.seen = [*self.seen[-9:], self._token] if self._token else self.seen
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: the token cannot be read ({type(error).__name__}).") from None
         if not self._token or not re.fullmatch(r"[\x21-\x7e]{4,256}", self._token):

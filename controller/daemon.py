@@ -57,12 +57,11 @@ async def run(config: Path) -> None:
     settings = load_settings(config)
     clock = SystemClock()
     token = TokenSource(settings.charger)
-    secrets: list[str] = []
     if settings.charger.transport != "local":
-        secrets.append(token())
+        token()  # what is wrong with it is said before anything is sent
     tariff_secrets: list[Callable[[], list[str]]] = []
     set_up(
-        settings.log.level, os.environ, lambda: [*secrets, *(s for held in tariff_secrets for s in held())]
+        settings.log.level, os.environ, lambda: [*token.seen, *(s for held in tariff_secrets for s in held())]
     )
     faulthandler.enable()
     choice = settings.strategy

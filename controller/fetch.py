@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import certifi
 import httpx
 
 from controller.errors import AmpilotError
@@ -18,6 +19,18 @@ for _noisy in ("httpx", "httpcore"):
     logging.getLogger(_noisy).setLevel(logging.WARNING)  # at INFO they log whole URLs
 
 KEEPALIVE_S = 60.0
+
+
+def tls_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Return what a server must prove: TLS 1.2 or newer, its name, and a chain to a known authority.
+
+    Trusted are the authorities of certifi, or those of `ca_file` alone; nothing from the environment. Raises
+    OSError where `ca_file` cannot be read.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cafile=ca_file or certifi.where())
+    return context
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +61,7 @@ class Fetcher:
         self._timeout_s, self._failure, self._max_bytes = timeout_s, failure, max_bytes
         secure = base_url.startswith("https")
         # Without https no certificate is ever looked at: one that trusts nobody spares loading them all.
-        blank = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._tls = ssl.create_default_context(cafile=ca_file) if secure else blank
+        self._tls = tls_context(ca_file) if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._lock = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
 

@@ -37,7 +37,7 @@ from controller.model import (
     amps,
 )
 from controller.phases import PhaseHistory, Switching, change_in_s, options, switching
-from controller.reconcile import DRAWING_W, Link
+from controller.reconcile import DRAWING_W, GIVEN_UP_S, Link
 from controller.units import MIN_CURRENT_A
 
 UNANSWERED_S = 120.0
@@ -132,7 +132,12 @@ def admit(
             return Hold(
                 f"{top.reduce_source}; the last write is less than {limits.write_gap_s:.0f} s old", gap_s
             )
-        return _reduction(link, present, wish, top)
+        return _patiently(link, _reduction(link, present, wish, top), now_s)
+    if link.too_much and link.connected:
+        reason = "the start arrived without its current: more is offered than was decided"
+        if gap_s is not None and now_s < gap_s:
+            return Hold(f"{reason}; the last write is less than {limits.write_gap_s:.0f} s old", gap_s)
+        return _patiently(link, Send(Off(), settings_for(Off(), link), True, reason), now_s)
     if not link.known:
         return Hold("the charger has not been read yet")
     if link.yielded:
@@ -153,17 +158,25 @@ def _reduction(link: Link, present: Charge, wish: Wish, top: Ceiling) -> Send:
     return Send(command, settings_for(command, link), True, top.reduce_source)
 
 
+def _patiently(link: Link, reduction: Send, now_s: float) -> Action:
+    """Return the reduction, or a pause where the same one was sent often and nobody took it."""
+    due_s = now_s if link.pending is None else link.pending.urgent_s(reduction.command)
+    return reduction if now_s >= due_s else Hold(f"{reduction.reason}; asked in vain, and again soon", due_s)
+
+
 def _open(link: Link, target: Command, now_s: float) -> Hold | None:
     """Return why the open write of this very command is not sent again now, None if it is due."""
     pending = link.pending
     if pending is None or pending.command != target:
         return None
-    if pending.refused:
-        return Hold("the charger refused this; it is not tried again until the wish changes")
     due_s = pending.retry_s()
-    if due_s is None:
-        return Hold("this did not arrive after four tries; given up until the wish changes")
-    return Hold("waiting to see the last write at the charger", due_s) if now_s < due_s else None
+    if now_s >= due_s:
+        return None
+    if pending.refused:
+        return Hold("the charger refused this; it is tried again after ten minutes", due_s)
+    if pending.failed and due_s - pending.sent_s >= GIVEN_UP_S:
+        return Hold("this did not arrive after four tries; tried again after a quarter of an hour", due_s)
+    return Hold("waiting to see the last write at the charger", due_s)
 
 
 def _comfort(
@@ -334,7 +347,9 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
         # The time of the last stop is kept: should this start not arrive, it has not ended the pause.
         return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
     if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
-        return replace(state, on_since_s=None, off_since_s=now_s)
+        # A box that loses the current of a start is left in peace as long as a car that takes nothing.
+        in_vain = state.unanswered or link.too_much
+        return replace(state, on_since_s=None, off_since_s=now_s, unanswered=in_vain)
     return state
 
 
@@ -348,7 +363,7 @@ def _park(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> A
     due_s = link.pending.retry_s() if link.pending is not None else 0.0
     # An idle charger is read seldom: what no read could show yet has not failed.
     unseen = link.last_write_s is not None and snap.charger.data_s <= link.last_write_s
-    if due_s is None or snap.now_s < due_s or unseen:
+    if snap.now_s < due_s or unseen:
         return Hold("no car is connected; waiting to see the charger parked", due_s)
     if budget.left(state.comfort_writes_s, snap.now_s, limits) == 0:
         return Hold("no car is connected; the write budget is spent")

@@ -37,6 +37,9 @@ from controller.supervised import Supervised
 from controller.watchdog import Notifier, Progress
 
 log = logging.getLogger(__name__)
+
+WARNINGS = ("outside", "not arrive", "not been applied")
+"""A note of the charger's side with one of these is a warning."""
 HISTORY = 120
 LATE_S = 30.0
 """A decision that begins later than this after the one before has slept: what came before is not averaged."""
@@ -255,7 +258,7 @@ class Loop:
         if before.link.connected and not after.connected:
             self._ledger.close_session()
         for note in decision.notes:
-            severity = "warning" if "outside" in note or "not arrive" in note else "info"
+            severity = "warning" if any(word in note for word in WARNINGS) else "info"
             self._ledger.record_event("charger", severity, note)
             log.info("event=charger %s", note)
         for note in decision.car_notes:

@@ -32,12 +32,23 @@ UNPLUG_DEBOUNCE_S = 25.0
 """A phase switch breaks the pilot for 10 s and some firmware reports "no car" meanwhile (go-e: `psmd`)."""
 
 RAISE_RETRY_S = (15.0, 45.0, 135.0)
-"""When a raise that did not arrive is sent again; then it is given up until the wish changes."""
+GIVEN_UP_S = 900.0
+"""When a raise that did not arrive is sent again; after that every quarter of an hour, while wished."""
+
+REFUSED_S = 600.0
+"""What the charger refused is not asked again for so long."""
 
 REDUCTION_RETRY_S = 10.0
 REDUCTION_PATIENT_S = 60.0
 REDUCTION_HASTY = 30
 """A reduction that did not arrive is sent again every 10 s, after 30 times every minute, for ever."""
+
+UNHEARD_HASTY = 6
+UNHEARD_RETRY_S = 30.0
+"""A cloud that takes nothing is asked less often after a minute (chosen)."""
+
+UNAPPLIED_S = 60.0
+"""A reduction that the charger has not applied for this long is told to people."""
 
 DRAWING_W = 200.0
 """Above this the car charges; below, it is the electronics."""
@@ -94,6 +105,11 @@ class Pending:
     attempts: int = 1
     refused: bool = False
     failed: bool = False
+    unheard: bool = False
+    """The answer to its last sending did not say that it was accepted."""
+    first_s: float | None = None
+    """Since when something lower was asked for and not seen; None for a raise."""
+    told: bool = False
 
     @property
     def open(self) -> bool:
@@ -115,16 +131,31 @@ class Pending:
         """Return how long a read may fail to show it: a reduction is sent again after 10 s."""
         return limits.verify_after_s if self.raising else min(limits.verify_after_s, REDUCTION_RETRY_S)
 
-    def retry_s(self) -> float | None:
-        """Return when to send it again, None to give up."""
+    def retry_s(self) -> float:
+        """Return when to send it again."""
         if self.refused:
-            return None
+            return self.sent_s + REFUSED_S
         if not self.raising:
             hasty = self.attempts <= REDUCTION_HASTY
             return self.sent_s + (REDUCTION_RETRY_S if hasty else REDUCTION_PATIENT_S)
         if self.attempts > len(RAISE_RETRY_S):
-            return None
+            return self.sent_s + GIVEN_UP_S
         return self.sent_s + RAISE_RETRY_S[self.attempts - 1]
+
+    def urgent_s(self, command: Command) -> float:
+        """Return the earliest time a reduction for safety to this command may follow this write."""
+        if self.command != command or self.raising:
+            return self.sent_s
+        if self.unheard and self.attempts > UNHEARD_HASTY:
+            return self.sent_s + UNHEARD_RETRY_S
+        return self.sent_s + (REDUCTION_PATIENT_S if self.attempts > REDUCTION_HASTY else 0.0)
+
+    def exceeded_by(self, knobs: Knobs, status: ChargerStatus) -> bool:
+        """Return whether this start arrived without its current, and so at more than was asked for."""
+        asked_a, reported_a = self.settings.current_a, knobs.current_a
+        new_enough = status.data_s >= self.sent_s + DELIVERY_S
+        began = self.settings.force is Force.ON and status.force is Force.ON and new_enough
+        return began and asked_a is not None and reported_a is not None and reported_a > asked_a
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +182,8 @@ class Link:
     idle_since_s: float | None = None
     rebooted_s: float | None = None
     stop_ignored: bool = False
+    too_much: bool = False
+    """A start of ours arrived without its current: the car is offered more than anybody decided."""
 
     @property
     def known(self) -> bool:
@@ -176,6 +209,7 @@ def observe(
         notes.append("the charger restarted")
         link = replace(link, pending=None, phase_write_s=None, rebooted_s=now_s)
     link, unplugged, plugged = _cable(link, status, now_s, limits)
+    too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
     if unplugged:
         notes.append("the car was unplugged")
         link = replace(link, yielded=False, fight=False, overrides_s=(), pending=None, phase_write_s=None)
@@ -191,6 +225,14 @@ def observe(
             link = replace(link, phase_write_s=None)
             if pending.raising or pending.attempts == 1:
                 notes.append(f"a write did not arrive: {pending.command}")
+    if pending is not None and not too_much and pending.exceeded_by(knobs, status):
+        too_much = True
+        notes.append(
+            f"the current of {pending.command} did not arrive: {knobs.current_a} A are offered; stopped"
+        )
+    if pending is not None and _unapplied(pending, status):
+        pending = replace(pending, told=True)
+        notes.append(_unapplied_text(pending, status))
     foreign = (
         link.known
         and not (rebooted or unplugged or plugged)
@@ -223,6 +265,7 @@ def observe(
         unasked=unasked,
         idle_since_s=idle_since_s,
         stop_ignored=stop_ignored,
+        too_much=too_much and not link.yielded,
     )
     return _with_offer(link, status, now_s, limits), tuple(notes)
 
@@ -245,6 +288,13 @@ def sent(link: Link, command: Command, settings: Settings, now_s: float, *, rais
     again = link.pending
     attempts = again.attempts + 1 if again is not None and again.settings == settings else 1
     pending = Pending(command, settings, now_s, raising, attempts)
+    if not raising:
+        lowering = again is not None and not again.raising and again.first_s is not None
+        pending = replace(
+            pending,
+            first_s=again.first_s if again is not None and lowering else now_s,
+            told=lowering and again is not None and again.told,
+        )
     phases_set = link.phases_set
     if settings.phase_mode is not None:
         phases_set = 3 if settings.phase_mode is PhaseMode.THREE else 1
@@ -262,10 +312,11 @@ def sent(link: Link, command: Command, settings: Settings, now_s: float, *, rais
 
 
 def answered(link: Link, outcome: WriteOutcome) -> Link:
-    """Return the link after the answer to its open write; only a refusal changes anything now."""
-    if link.pending is None or outcome.kind is not OutcomeKind.REFUSED:
+    """Return the link after the answer to its open write: refused, or not heard at all."""
+    if link.pending is None or outcome.kind is OutcomeKind.ACCEPTED:
         return link
-    return replace(link, pending=replace(link.pending, refused=True))
+    refused = outcome.kind is OutcomeKind.REFUSED
+    return replace(link, pending=replace(link.pending, refused=refused, unheard=True))
 
 
 def offered(knobs: Knobs, status: ChargerStatus, phases_set: int) -> tuple[Command, int]:
@@ -285,6 +336,21 @@ def offered(knobs: Knobs, status: ChargerStatus, phases_set: int) -> tuple[Comma
 def _stop_ignored(knobs: Knobs, status: ChargerStatus) -> bool:
     """Return whether the box lets the car charge although it was told to stop (go-e: pause not allowed)."""
     return knobs.force is Force.OFF and status.allowed is True and (status.power_w or 0.0) > DRAWING_W
+
+
+def _unapplied(pending: Pending, status: ChargerStatus) -> bool:
+    """Return whether something lower was asked for long ago, and people have not been told yet."""
+    since_s = pending.first_s
+    return since_s is not None and not pending.told and status.data_s - since_s >= UNAPPLIED_S
+
+
+def _unapplied_text(pending: Pending, status: ChargerStatus) -> str:
+    since_s = pending.first_s if pending.first_s is not None else pending.sent_s
+    why = _text(status.model_status)
+    return (
+        f"{pending.command} has not been applied for {status.data_s - since_s:.0f} s; the charger goes on as "
+        f"it was (modelStatus {why}) and is asked again. Remedy: stop it in the go-e app or at its button"
+    )
 
 
 def _cable(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> tuple[Link, bool, bool]:

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 HISTORY = 120
 STRANGERS = 3
 """Another device at the meter's address on so many connections in a row is latched."""
+MISSES = 3
+"""So many reads of the charger fail in a row before it is said: single ones happen several times a day."""
 
 
 @dataclass(slots=True)
@@ -43,6 +45,7 @@ class Seen:
     heartbeat_changed_s: float | None = None
     grid_invalid: bool = False
     strangers: int = 0
+    misses: int = 0
 
 
 class Senses:
@@ -109,8 +112,11 @@ class Senses:
             self.fault("token", str(error))
             return
         except ChargerError as error:
-            self.fault("charger", str(error))
+            self._seen.misses += 1
+            if self._seen.misses >= MISSES:
+                self.fault("charger", str(error))
             return
+        self._seen.misses = 0
         known = self._seen.charger
         if not known or status.data_s > known[-1].data_s:
             known.append(status)

@@ -102,6 +102,7 @@ class ChargerSettings(_Section):
     host: str | None = Field(None, min_length=1, description="address of the box in your network (local)")
     token_file: str | None = Field(None, description="file that holds the cloud token, mode 0600")
     base_url: str | None = Field(None, description="another cloud address: https, or http on this machine")
+    ca_file: str | None = Field(None, description="PEM file of the only authorities to trust")
     timeout_s: float = Field(5.0, ge=0.05, le=30, description="longest wait for one answer")
     max_current_a: int = Field(16, ge=6, le=32, description="most that may ever be offered, per phase")
     min_current_a: int = Field(6, ge=6, le=32, description="least the car accepts; 8 for a Renault Zoe")

@@ -26,6 +26,18 @@ def open_charger(settings: ChargerSettings, token: Callable[[], str], clock: Clo
 
 
 def _cloud(settings: ChargerSettings, token: Callable[[], str], clock: Clock) -> CloudTransport:
-    return CloudTransport(
-        settings.serial, token, clock=clock, base_url=settings.base_url, timeout_s=settings.timeout_s
-    )
+    try:
+        return CloudTransport(
+            settings.serial,
+            token,
+            clock=clock,
+            base_url=settings.base_url,
+            timeout_s=settings.timeout_s,
+            ca_file=settings.ca_file,
+        )
+    except OSError as error:  # ssl's own errors are of this kind too
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(
+            f"[charger] ca_file {settings.ca_file!r} cannot be used ({reason}). "
+            "Remedy: name a PEM file with certificates of authorities, or leave it out"
+        ) from None

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from math import isfinite
 
 from controller.chargers.goe import ESSENTIAL, MAX_BODY_BYTES, OPTIONAL, parse_body, parse_status, safe_text
 from controller.clock import Clock
@@ -31,6 +32,7 @@ UNDATED_S = 3600.0
 AUTH_PAUSE_S = 600.0
 MAX_PAUSE_S = 60.0
 MAX_RETRY_AFTER_S = 900.0
+MISSING_RETRY_AFTER_S = 60.0
 URGENT_RETRY_AFTER_S = 30.0
 
 
@@ -69,6 +71,7 @@ class CloudTransport:
         self._quiet_until_s = 0.0
         self._quiet_why: ChargerError | None = None
         self._rejected_token: str | None = None
+        self._paused_until_s = self._last_write_s = float("-inf")
         self._jitter = random.Random(self._serial)  # noqa: S311 - spreads load, keeps no secret
 
     async def read(self) -> ChargerStatus:
@@ -82,6 +85,7 @@ class CloudTransport:
             answer = await self._ask(
                 "/api/status", {"filter": ",".join(self._keys), "age": str(MAX_AGE_S)}, token
             )
+            self._obey(answer)
             status = self._status(answer)
         except ChargerError as error:
             self._pause(error, token)
@@ -90,12 +94,19 @@ class CloudTransport:
         return status
 
     async def write(self, settings: Settings) -> WriteOutcome:
-        """Send one request, never twice. Returns what the cloud said of it; never raises."""
+        """Send one request, never twice. Returns what the cloud said of it; never raises.
+
+        While the cloud asks for a pause there is nothing fresh to raise on, so what comes is a reduction: one
+        in 30 s goes out all the same.
+        """
         params = {key: str(value) for key, value in settings.keys().items()}
+        now_s = float(self._clock.monotonic())
+        if now_s < self._paused_until_s and now_s - self._last_write_s < URGENT_RETRY_AFTER_S:
+            return WriteOutcome(OutcomeKind.UNKNOWN, "not sent: the cloud asked for a pause (429)")
+        self._last_write_s = now_s
         try:
             answer = await self._ask("/api/set", params, self._current_token())
-            if answer.status == 429:
-                self._obey(answer, URGENT_RETRY_AFTER_S)
+            self._obey(answer)
         except ChargerError as error:
             return WriteOutcome(OutcomeKind.UNKNOWN, str(error))
         return _outcome(answer)
@@ -144,10 +155,14 @@ class CloudTransport:
         self._quiet_until_s = max(self._quiet_until_s, now_s + pause_s)
         self._quiet_why = error
 
-    def _obey(self, answer: Answer, most_s: float) -> None:
-        pause_s = _retry_after_s(answer.headers.get("retry-after"))
-        self._quiet_until_s = self._clock.monotonic() + min(pause_s, most_s)
-        self._quiet_why = ChargerUnreachable("the cloud asked for a pause (429)")
+    def _obey(self, answer: Answer) -> None:
+        """Leave the cloud in peace for as long as it asks, 15 min at most."""
+        if answer.status != 429 or self._clock.monotonic() < self._paused_until_s:
+            return  # a reduction sent within the pause does not make it longer
+        pause_s = _retry_after_s(answer.headers.get("retry-after"), answer.headers.get("date"))
+        self._paused_until_s = float(self._clock.monotonic()) + pause_s
+        self._quiet_until_s = max(self._quiet_until_s, self._paused_until_s)
+        self._quiet_why = ChargerUnreachable(f"the cloud asked for a pause of {pause_s:.0f} s (429)")
 
 
 def _failure(answer: Answer) -> ChargerError:
@@ -216,8 +231,11 @@ def _body_age_s(body: bytes) -> float | None:
     return float(age_s) if isinstance(age_s, int | float) and 0 <= age_s < 1e9 else None
 
 
-def _retry_after_s(text: str | None) -> float:
+def _retry_after_s(text: str | None, date: str | None) -> float:
+    """Return how long a pause is asked for, in s: a number, or a moment by the server's own clock."""
+    until, at = _http_date(text), _http_date(date)
     try:
-        return min(max(float(text or ""), 1.0), MAX_RETRY_AFTER_S)
-    except ValueError:
-        return 60.0
+        pause_s = (until - at).total_seconds() if until is not None and at is not None else float(text or "")
+    except (ValueError, TypeError):
+        return MISSING_RETRY_AFTER_S
+    return min(max(pause_s, 1.0), MAX_RETRY_AFTER_S) if isfinite(pause_s) else MISSING_RETRY_AFTER_S

@@ -8,8 +8,9 @@ are switched on by name at run time; every request is kept, so that a test can c
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -83,15 +84,21 @@ class GoeServer:
         port: int = 0,
         local: bool = False,
         delay_s: float = DELIVERY_S,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.box, self.token = box, token
         self.faults: set[str] = set()
         self.dropped_keys: frozenset[str] = frozenset()
+        self.refused_keys: frozenset[str] = frozenset()
+        self.retry_after: str | None = "7"  # of the fault rate_limit
+        self.raw: Reply | None = None  # the answer to everything, whatever was asked
+        self.moved: dict[str, str | None] = {}  # headers of a status that are other than they should be
         self.latency_s = 0.0
         self.delay_s = delay_s
         self.requests: list[Request] = []
         self.port = port
         self._now_s, self._epoch, self._host, self._local = now_s, epoch, host, local
+        self._tls = tls
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._under_way: list[tuple[float, dict[str, Any]]] = []
@@ -100,7 +107,7 @@ class GoeServer:
     @property
     def url(self) -> str:
         """Return the base address."""
-        return f"http://{self._host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self._host}:{self.port}"
 
     @property
     def writes(self) -> list[Request]:
@@ -114,9 +121,13 @@ class GoeServer:
             raise ValueError(f"unknown faults: {sorted(unknown)}, known: {sorted(FAULTS)}")
         self.faults = set(faults)
 
+    def use_tls(self, tls: ssl.SSLContext) -> None:
+        """Speak TLS from the next start on."""
+        self._tls = tls
+
     async def start(self) -> None:
         """Listen; `port` then holds the real one."""
-        self._server = await asyncio.start_server(self._serve, self._host, self.port)
+        self._server = await asyncio.start_server(self._serve, self._host, self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -187,7 +198,9 @@ class GoeServer:
             names.append(("Content-Type", "application/json"))
         if "undated" in self.faults:
             reply.headers = [pair for pair in reply.headers if pair[0] != "Last-Modified"]
-        head = connection.send(h11.Response(status_code=reply.status, headers=names + reply.headers))
+        sent = [pair for pair in names + reply.headers if pair[0] not in self.moved]
+        sent += [(name, text) for name, text in self.moved.items() if text is not None]
+        head = connection.send(h11.Response(status_code=reply.status, headers=sent))
         data = (head or b"") + (connection.send(h11.Data(data=reply.body)) or b"")
         connection.send(h11.EndOfMessage())
         if "limit_data" in self.faults:
@@ -224,6 +237,8 @@ class GoeServer:
     def _fault(self) -> Reply | None:
         """Return the reply of a fault that hides the API, None if none is on."""
         faults = self.faults
+        if self.raw is not None:
+            return replace(self.raw, headers=list(self.raw.headers))
         if "bad_gateway" in faults:
             return Reply(502, b"<html>bad gateway</html>", [("Content-Type", "text/html")])
         if "html" in faults:
@@ -235,7 +250,7 @@ class GoeServer:
         if "redirect" in faults:
             return Reply(302, b"", [("Location", "http://127.0.0.1:9/elsewhere")])
         if "rate_limit" in faults:
-            return Reply(429, b"{}", [("Retry-After", "7")])
+            return Reply(429, b"{}", [("Retry-After", self.retry_after)] if self.retry_after else [])
         return None
 
     def _authorised(self, request: Request) -> bool:
@@ -276,7 +291,7 @@ class GoeServer:
         for key, text in request.params.items():
             if key == "token":
                 continue
-            if key not in KNOWN and not self._local:
+            if (key not in KNOWN and not self._local) or key in self.refused_keys:
                 failed[key] = f"{key}: unknown"
                 continue
             try:
@@ -292,7 +307,11 @@ class GoeServer:
         kept = {key: value for key, value in values.items() if key not in self.dropped_keys}
         if "accept_drop" not in self.faults and kept:
             self._under_way.append((now_s + self.delay_s, kept))
-        return _json(202, {"succeeded": [{key: value} for key, value in values.items()], "failed": []})
+        answer = {
+            "succeeded": [{key: value} for key, value in values.items()],
+            "failed": [{key: text} for key, text in failed.items()],
+        }
+        return _json(202, answer)
 
     def _set_local(self, values: dict[str, Any]) -> Reply:
         if "accept_drop" in self.faults:

@@ -93,10 +93,14 @@ class Life:
         weather = Weather([sun_w] * DAY_S, (one, two, three))
         self.house = House(weather, Box(amp=6, psm=1, frc=1), arrives_s=DAY_S - 1)
         self.car = Car(car if isinstance(car, CarProfile) else PROFILES[car])
-        self.charger = BoxCharger(self.house.box, self.clock)
+        self.charger = self.charger_of()
         self.strategy = load_strategy(strategy, {}) if isinstance(strategy, str) else strategy
         self.server = ModbusMeterServer(self.profile, self.house.quantities)
         self.path = folder / "ledger.db"
+
+    def charger_of(self) -> "BoxCharger":
+        """Return what the controller takes for the charger."""
+        return BoxCharger(self.house.box, self.clock)
 
     @property
     def box(self) -> Box:

@@ -297,7 +297,7 @@ def waiting(command: Command, **change: Any) -> Pending:
         (Off(), {"yielded": True}, "stays theirs"),
         (Charge(12, 1), {"pending": waiting(Charge(12, 1))}, "waiting to see"),
         (Charge(12, 1), {"pending": waiting(Charge(12, 1), refused=True)}, "refused this"),
-        (Charge(12, 1), {"pending": waiting(Charge(12, 1), attempts=4)}, "given up"),
+        (Charge(12, 1), {"pending": waiting(Charge(12, 1), attempts=4, failed=True)}, "after four tries"),
         (Charge(12, 1), {"pending": waiting(Charge(11, 1))}, "while a write is open"),
         (Charge(6, 3), {"limits": Limits(allow_phase_switch=False)}, "does not switch phases"),
         (Charge(6, 3), {"state": GateState(phase=PhaseHistory(0.0, 6))}, "6 phase changes are enough"),

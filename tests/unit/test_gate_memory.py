@@ -279,14 +279,14 @@ RECENT = replace(GateState(), phase=PhaseHistory(NOW_S - 100, 1))
         (
             Charge(12, 1),
             {"pending": open_write(Charge(12, 1), refused=True)},
-            "the charger refused this; it is not tried again until the wish changes",
-            None,
+            "the charger refused this; it is tried again after ten minutes",
+            NOW_S + 594,
         ),
         (
             Charge(12, 1),
-            {"pending": open_write(Charge(12, 1), attempts=4)},
-            "this did not arrive after four tries; given up until the wish changes",
-            None,
+            {"pending": open_write(Charge(12, 1), attempts=4, failed=True)},
+            "this did not arrive after four tries; tried again after a quarter of an hour",
+            NOW_S + 894,
         ),
         (
             Charge(12, 1),
@@ -424,7 +424,7 @@ def test_parking_waits_to_be_seen() -> None:
     assert isinstance(parked(pending=due), Send)
     assert parked(NOW_S - 10, pending=due, last_write_s=NOW_S - 10) == Hold(words, NOW_S)
     refused = replace(due, refused=True)
-    assert parked(pending=refused) == Hold(words, None)
+    assert parked(pending=refused) == Hold(words, NOW_S + 590)
 
 
 # -- after a write ----------------------------------------------------------------------------------------
