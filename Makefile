@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-slow test-all faults soak bench check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all faults soak mutants bench check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -25,6 +25,13 @@ faults: $(STAMP)  ## every row of docs/faults.md, its measured bound beside the 
 
 soak: $(STAMP)  ## a simulated year of faults, seven to fifteen minutes; SEED=... lives one again
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS))
+
+mutants: $(STAMP) $(VENV)/bin/mutmut  ## change the safety code in 2000 small ways, see whether tests notice; half an hour
+	$(BIN)/python -m tests.mutants
+
+$(VENV)/bin/mutmut: requirements-mutants.lock $(STAMP)
+	$(BIN)/python -m pip install -q --require-hashes -r requirements-mutants.lock
+	touch $@
 
 bench: $(STAMP)  ## everybody on the recorded days: benchmarks/report.md with plots
 	$(BIN)/python -m benchmarks --report benchmarks
@@ -54,6 +61,9 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --extra plot --extra bench --extra test --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
 	  -o requirements-dev.lock
+	uv pip compile pyproject.toml --extra mutants -c requirements-dev.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
+	  -o requirements-mutants.lock
 	echo 'hatchling>=1.27' | uv pip compile - -c requirements-dev.lock --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
 	  -o requirements-build.lock
