@@ -49,9 +49,9 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	touch $(STAMP)
 
 lock:  ## resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	uv pip compile pyproject.toml --extra notify --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
-	uv pip compile pyproject.toml --extra plot --extra bench --extra test --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra notify --extra plot --extra bench --extra test --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
 	  -o requirements-dev.lock
 	echo 'hatchling>=1.27' | uv pip compile - -c requirements-dev.lock --universal --python-version 3.11 \

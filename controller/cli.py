@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from controller import __version__, cli_ack, cli_backup, cli_days, cli_forecast, cli_replay, cli_tariffs
+from controller import (
+    __version__,
+    cli_ack,
+    cli_backup,
+    cli_days,
+    cli_forecast,
+    cli_notify,
+    cli_replay,
+    cli_tariffs,
+)
 from controller.errors import AmpilotError, ConfigError, StrategyError
 from controller.terminal import (
     DEFAULT_CONFIG,
@@ -132,5 +141,6 @@ app.add_typer(cli_ack.commands)
 app.add_typer(cli_backup.commands)
 app.add_typer(cli_days.commands)
 app.add_typer(cli_forecast.commands)
+app.add_typer(cli_notify.commands)
 app.add_typer(cli_replay.commands)
 app.add_typer(cli_tariffs.commands)
