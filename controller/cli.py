@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def _fail(text: str, code: int) -> None:
-    err.print(f"[bold red]ampilot:[/] {escaped(text)}")
+    err.print(f"[bold red]ampilot:[/] {escaped(text, lines=True)}")
     sys.exit(code)
 
 
@@ -96,7 +96,7 @@ def check(
     from controller import checkup
 
     def say(text: str, good: bool) -> None:
-        out.print(("[green]ok[/]    " if good else "[red]wrong[/] ") + escaped(text))
+        out.print(("[green]ok[/]    " if good else "[red]wrong[/] ") + escaped(text, lines=True))
 
     if profiles:
         _list_profiles()
