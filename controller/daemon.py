@@ -155,7 +155,12 @@ def _announcer(
         log.error("event=notify_missing %s", text)
     held += [lambda source=source: source.seen for source in sources]  # type: ignore[misc]
     zone = ZoneInfo(settings.site.timezone)
-    return Announcer(channels, clock, zone, offered=lambda: str(loop.state.link.in_force), secrets=secrets)
+
+    def offered() -> str:
+        link = loop.state.link
+        return str(link.in_force) if link.known else "unknown, the charger was not read yet"
+
+    return Announcer(channels, clock, zone, offered=offered, secrets=secrets)
 
 
 def _darkness(settings: Settings, clock: SystemClock) -> Callable[[], bool]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,3 +47,19 @@ async def test_h15_a_start_that_failed_is_told_though_the_config_is_wrong(tmp_pa
         assert body["priority"] == 5
         assert "is not restarted" in str(body["message"])
         assert "the charger keeps what it was last told" in str(body["message"])
+
+
+async def test_h5_a_run_that_did_not_end_in_order_is_told(tmp_path: Path) -> None:
+    """After a kill the next run says so, to people too; after an orderly stop it does not."""
+    async with NtfyServer() as server, HostRig(tmp_path, more=CHANNEL.format(port=server.port)) as rig:
+        await rig.charging()
+        assert rig.rows("SELECT 1 FROM events WHERE kind = 'unclean'") == []
+        await rig.killed()
+        await rig.start()
+        await rig.until(lambda: bool(server.posts), 40, "a person is told")
+        assert "did not end in order" in str(server.posts[0][1]["message"])
+        await rig.stop(signal.SIGTERM)
+        await rig.start()
+        starts = "SELECT id FROM events WHERE kind = 'start'"
+        await rig.until(lambda: len(rig.rows(starts)) == 3, 20, "it starts once more")
+        assert len(rig.rows("SELECT 1 FROM events WHERE kind = 'unclean'")) == 1
