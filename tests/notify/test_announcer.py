@@ -157,3 +157,23 @@ async def test_after_the_end_of_the_loop_nothing_is_raised() -> None:
     thread.start()
     thread.join()
     found[0].hear(BUG)
+
+
+class Sleeper(Friend):
+    """A channel without a deadline of its own that never comes back."""
+
+    name = "sleeper 1"
+
+    async def send(self, message: Message) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_channel_without_a_deadline_has_ours(caplog: pytest.LogCaptureFixture) -> None:
+    """What never returns is given up and said; the task lives on."""
+    tell = announcer(Sleeper(), send_s=0.05)
+    tell.start()
+    tell.hear(BUG)
+    async with asyncio.timeout(20):
+        while "no answer within 0.05 s" not in caplog.text:  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.01)
+    await tell.close()

@@ -134,3 +134,44 @@ def test_the_last_word_is_true(steps: list[tuple[int, bool]]) -> None:
             knows = "over" not in message.title
         now_s += pause_s
     assert knows is there
+
+
+def test_warnings_have_five_messages_an_hour_and_errors_five_more() -> None:
+    """A new kind every minute: five are told one by one, the rest waits; errors go on, ten in all."""
+    warnings = {60 * n: Event(f"kind {n}", "warning", "x") for n in range(30)}
+    found = told(warnings, 3500)
+    assert [at for at, _ in found] == [0, 60, 120, 180, 240]
+    later = told(warnings, 3700)
+    assert [at for at, _ in later][5:] == [3600]
+    assert "and 24 more" in later[5][1].title
+    errors = {60 * n: Event(f"bad {n}", "error", "x") for n in range(10, 40)}
+    both = told(warnings | {at + 10: event for at, event in errors.items()}, 3500)
+    assert [at for at, _ in both] == [0, 60, 120, 180, 240, 610, 670, 730, 790, 850]
+    assert all(message.severity == "error" for _, message in both[5:])
+
+
+def test_fifty_kinds_are_kept_and_no_more() -> None:
+    outbox = Outbox("warning")
+    for number in range(300):
+        outbox.note(Event(f"kind {number}", "warning", "x"), 0.0, "14:03")
+    message = outbox.due(0.0)
+    assert message is not None
+    assert len(message.kinds) == 50
+    assert "kind 299" in message.kinds
+
+
+def test_a_note_beside_a_fault_is_told_beside_it() -> None:
+    """Who wants everything hears of the plug-in at once, and of the fault when it has lasted."""
+    fault = Event("charger", "warning", "no answer", Turn.FAULT)
+    note = Event("charger", "info", "a car was plugged in")
+    found = told({0: fault, 60: note}, 1000, least="info")
+    assert [(at, "plugged" in message.text) for at, message in found] == [(60, True), (300, False)]
+
+
+def test_the_time_is_that_of_the_beginning() -> None:
+    outbox = Outbox("warning")
+    outbox.note(METER, 0.0, "14:03")
+    outbox.note(METER, 60.0, "14:04")
+    message = outbox.due(120.0)
+    assert message is not None
+    assert message.text.startswith("14:03 ")
