@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-slow test-all faults soak mutants bench check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all faults fuzz soak mutants bench check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -22,6 +22,9 @@ test-all: test test-slow
 
 faults: $(STAMP)  ## every row of docs/faults.md, its measured bound beside the promised one
 	$(PYTEST) tests/faults
+
+fuzz: $(STAMP)  ## every parser of what others wrote, two minutes; SECONDS=... for more, SEED=... again
+	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 soak: $(STAMP)  ## a simulated year of faults, seven to fifteen minutes; SEED=... lives one again
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS))
@@ -56,9 +59,9 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	touch $(STAMP)
 
 lock:  ## resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	uv pip compile pyproject.toml --extra notify --universal --python-version 3.11 --generate-hashes --no-annotate \
 	  --no-header --no-emit-index-url --no-emit-find-links -q -o requirements.lock
-	uv pip compile pyproject.toml --extra plot --extra bench --extra test --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra notify --extra plot --extra bench --extra test --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links -q \
 	  -o requirements-dev.lock
 	uv pip compile pyproject.toml --extra mutants -c requirements-dev.lock --universal --python-version 3.11 \

@@ -10,7 +10,16 @@ from typing import Annotated
 
 import typer
 
-from controller import __version__, cli_ack, cli_backup, cli_days, cli_forecast, cli_replay, cli_tariffs
+from controller import (
+    __version__,
+    cli_ack,
+    cli_backup,
+    cli_days,
+    cli_forecast,
+    cli_notify,
+    cli_replay,
+    cli_tariffs,
+)
 from controller.errors import AmpilotError, ConfigError, StrategyError
 from controller.terminal import (
     DEFAULT_CONFIG,
@@ -53,7 +62,7 @@ def main() -> None:
 
 
 def _fail(text: str, code: int) -> None:
-    err.print(f"[bold red]ampilot:[/] {escaped(text)}")
+    err.print(f"[bold red]ampilot:[/] {escaped(text, lines=True)}")
     sys.exit(code)
 
 
@@ -87,7 +96,7 @@ def check(
     from controller import checkup
 
     def say(text: str, good: bool) -> None:
-        out.print(("[green]ok[/]    " if good else "[red]wrong[/] ") + escaped(text))
+        out.print(("[green]ok[/]    " if good else "[red]wrong[/] ") + escaped(text, lines=True))
 
     if profiles:
         _list_profiles()
@@ -132,5 +141,6 @@ app.add_typer(cli_ack.commands)
 app.add_typer(cli_backup.commands)
 app.add_typer(cli_days.commands)
 app.add_typer(cli_forecast.commands)
+app.add_typer(cli_notify.commands)
 app.add_typer(cli_replay.commands)
 app.add_typer(cli_tariffs.commands)

@@ -8,10 +8,14 @@ import signal
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from controller.chargers import open_charger
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
+from controller.delivery.announcer import Announcer
+from controller.delivery.channels import open_channels
+from controller.events import Event
 from controller.forecast.forecaster import Forecaster
 from controller.ledger import Ledger
 from controller.load_settings import load_settings
@@ -36,6 +40,7 @@ TARIFFS_LOOK_S = 30.0
 
 FORECAST_S = 15.0
 VERDICT_JITTER_S = 1200
+EVER_S = 3650 * 86_400.0
 VERDICT_LATE_S = 300.0
 """A verdict that was missed, because nothing ran at midnight, is made up for this long after the start."""
 
@@ -59,10 +64,12 @@ async def run(config: Path) -> None:
     token = TokenSource(settings.charger)
     if settings.charger.transport != "local":
         token()  # what is wrong with it is said before anything is sent
-    tariff_secrets: list[Callable[[], list[str]]] = []
-    set_up(
-        settings.log.level, os.environ, lambda: [*token.seen, *(s for held in tariff_secrets for s in held())]
-    )
+    held: list[Callable[[], list[str]]] = [lambda: token.seen]
+
+    def secrets() -> list[str]:
+        return [secret for each in held for secret in each()]
+
+    set_up(settings.log.level, os.environ, secrets)
     faulthandler.enable()
     choice = settings.strategy
     strategy = Supervised(
@@ -75,7 +82,7 @@ async def run(config: Path) -> None:
     ledger = Ledger.open(Path(settings.ledger.path), clock)
     notifier = Notifier.from_env()
     tariffs = open_tariffs(settings, clock, ledger.record_event)
-    tariff_secrets.append(tariffs.secrets)
+    held.append(tariffs.secrets)
     loop = Loop(
         devices,
         strategy,
@@ -89,6 +96,10 @@ async def run(config: Path) -> None:
         late_s=max(3 * settings.timing.decide_s, 3.0),
         dark=_darkness(settings, clock),
     )
+    announcer = _announcer(settings, loop, clock, held, secrets)
+    ledger.listen(announcer.hear)
+    for note in ledger.notes:
+        announcer.hear(Event("ledger", "error", note))
     ledger.describe_site(settings.site.timezone, settings.prices.prices(), choice.name, choice.options)
     schedule = _scheduled(settings, loop, ledger, clock)
     if tariffs.feeds or tariffs.counts_holidays:
@@ -102,11 +113,16 @@ async def run(config: Path) -> None:
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
+    if ledger.unclean_starts(EVER_S):
+        ledger.record_event(
+            "unclean", "warning", "the run before did not end in order: killed, hung, no power"
+        )
     if ledger.unclean_starts(WINDOW_S) >= FAULTS and not is_built_in(choice.name):
         loop.replace_strategy()
     ledger.record_event("start", "info", f"started with strategy {strategy.name}")
     log.info("event=start strategy=%s charger=%s", strategy.name, settings.charger.serial)
     schedule.start()
+    announcer.start()
     notifier.ready()
     try:
         await stop.wait()
@@ -119,10 +135,32 @@ async def run(config: Path) -> None:
                 await loop.stop()
         except TimeoutError:
             log.warning("event=stop_timeout the charger did not answer in %.0f s", STOP_S)
+        await announcer.close()
         await tariffs.close()
         ledger.record_event("stop", "info", "stopped")
         ledger.close()
         log.info("event=stop")
+
+
+def _announcer(
+    settings: Settings,
+    loop: Loop,
+    clock: SystemClock,
+    held: list[Callable[[], list[str]]],
+    secrets: Callable[[], list[str]],
+) -> Announcer:
+    """Return who tells people; a channel whose library is missing is said and left out."""
+    channels, sources, missing = open_channels(settings.notify)
+    for text in missing:
+        log.error("event=notify_missing %s", text)
+    held += [lambda source=source: source.seen for source in sources]  # type: ignore[misc]
+    zone = ZoneInfo(settings.site.timezone)
+
+    def offered() -> str:
+        link = loop.state.link
+        return str(link.in_force) if link.known else "unknown, the charger was not read yet"
+
+    return Announcer(channels, clock, zone, offered=offered, secrets=secrets)
 
 
 def _darkness(settings: Settings, clock: SystemClock) -> Callable[[], bool]:

@@ -121,6 +121,10 @@ class ForecastImplausible(ForecastError):
     """The source answered, but the answer cannot be true: another shape, other units, absurd numbers."""
 
 
+class NotifyError(AmpilotError):
+    """A message could not be delivered; it is tried again, and control does not notice."""
+
+
 class StrategyError(AmpilotError):
     """No such strategy, or it cannot be built from its options."""
 

@@ -11,13 +11,14 @@ import contextlib
 import json
 import sqlite3
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from controller.clock import Clock
 from controller.errors import LedgerError
+from controller.events import Event, Turn
 from controller.ledger_open import LedgerLocked as LedgerLocked
 from controller.ledger_open import LedgerNewer as LedgerNewer
 from controller.ledger_open import Lock, open_database, translated
@@ -82,6 +83,7 @@ class Ledger:
         self._run = uuid.uuid4().hex[:12]
         self._unfiled: dict[int, float] = {}  # intents in memory: our handle, their time
         self._lost_told = 0
+        self._hear: Callable[[Event], None] = lambda event: None
         self._boot_row = self._first_of_boot()
 
     @classmethod
@@ -215,8 +217,17 @@ class Ledger:
         sql = "INSERT OR REPLACE INTO readings VALUES (?,10,?,?,?,?,?,?,?,1)"
         return self._write_all([(sql, _values(row)) for row in rows], durable=False)
 
-    def record_event(self, kind: str, severity: str, text: str) -> None:
-        """Commit one event."""
+    def listen(self, hear: Callable[[Event], None]) -> None:
+        """Have every event told to `hear` too, from any thread; it must not wait or raise."""
+        self._hear = hear
+
+    def tell(self, event: Event) -> None:
+        """Tell who listens, without a row: for what is too short to be kept."""
+        self._hear(event)
+
+    def record_event(self, kind: str, severity: str, text: str, turn: Turn = Turn.MOMENT) -> None:
+        """Commit one event, and tell who listens."""
+        self._hear(Event(kind, severity, text, turn))
         sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?,?,?,?)"
         self._write(sql, (self._now_ms(), kind, severity, text))
 
@@ -376,6 +387,7 @@ class Ledger:
         sql = "INSERT INTO events (wall_ms, kind, severity, text) VALUES (?, 'ledger', 'error', ?)"
         for note in notes:
             connection.execute(sql, (self._now_ms(), note))
+            self._hear(Event("ledger", "error", note))
         return connection
 
     def _submit(self, job: Job) -> Job:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from controller.errors import ConfigError
 from controller.settings import Settings
+from controller.settings_notify import NotifySettings
 
 MAX_FILE_BYTES = 256 * 1024
 _SECRET = re.compile(r"token|password|secret|cak", re.IGNORECASE)
@@ -29,6 +30,20 @@ def load_settings(path: Path) -> Settings:
         return Settings.model_validate(document)
     except ValidationError as error:
         lines = [_advice(path, document, item) for item in error.errors(include_input=False)]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def load_notify(path: Path) -> NotifySettings:
+    """Return the section [notify] alone: it is needed just when the rest of the file is wrong.
+
+    Raises ConfigError as `load_settings` does, for this section.
+    """
+    document = read_toml(path)
+    try:
+        return NotifySettings.model_validate(document.get("notify", {}))
+    except ValidationError as error:
+        found = error.errors(include_input=False)
+        lines = [_advice(path, document, {**item, "loc": ("notify", *item["loc"])}) for item in found]
         raise ConfigError("\n".join(lines)) from None
 
 
@@ -63,10 +78,11 @@ def _advice(path: Path, document: dict[str, Any], item: Any) -> str:
         return f"{path}: {place} is missing. {_accepted(where)}"
     if item["type"] == "extra_forbidden":
         if _SECRET.search(key):
-            table = "tariff.market" if where[0] == "tariff" else "charger"
+            at = {"tariff": "[tariff.market] token_file", "notify": f"{_place(where[:-1])} secret_file"}
+            named = at.get(str(where[0]), "[charger] token_file")
             return (
                 f"{path}: {place} is not an option; a secret does not belong in this file. Remedy: put the "
-                f"token in a file of its own, mode 0600, and name it in [{table}] token_file."
+                f"token in a file of its own, mode 0600, and name it in {named}."
             )
         near = get_close_matches(key, _keys_of(where[:-1]), n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(_keys_of(where[:-1]))}."

@@ -38,7 +38,8 @@ from controller.watchdog import Notifier, Progress
 
 log = logging.getLogger(__name__)
 
-WARNINGS = ("outside", "not arrive", "not been applied")
+UNAPPLIED = "not been applied"
+WARNINGS = ("outside", "not arrive", UNAPPLIED)
 """A note of the charger's side with one of these is a warning."""
 HISTORY = 120
 LATE_S = 30.0
@@ -259,7 +260,8 @@ class Loop:
             self._ledger.close_session()
         for note in decision.notes:
             severity = "warning" if any(word in note for word in WARNINGS) else "info"
-            self._ledger.record_event("charger", severity, note)
+            kind = "reduction" if UNAPPLIED in note else "charger"
+            self._ledger.record_event(kind, severity, note)
             log.info("event=charger %s", note)
         for note in decision.car_notes:
             severity = "warning" if "not resume" in note or " offered: " in note else "info"

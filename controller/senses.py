@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from controller import snapshot
 from controller.clock import Clock
 from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible, WrongDevice
+from controller.events import Event, Turn
 from controller.ledger import Ledger
 from controller.logging_setup import Faults
 from controller.model import BatteryReading, Charger, ChargerStatus, GridReading, Meter, Prices, PvReading
@@ -152,10 +153,15 @@ class Senses:
     def fault(self, kind: str, text: str) -> None:
         """Note a fault; said at once and then ever more seldom."""
         if self.faults.report(kind, text):
-            self._ledger.record_event(kind, "warning", text)
+            self._ledger.record_event(kind, "warning", text, Turn.FAULT)
 
     def recovered(self, kind: str) -> None:
         """Note that a fault is over, if there was one."""
         lasted_s = self.faults.over(kind)
-        if lasted_s is not None and lasted_s >= 1.0:
-            self._ledger.record_event(kind, "info", f"{kind} is back after {lasted_s:.0f} s")
+        if lasted_s is None:
+            return
+        text = f"{kind} is back after {lasted_s:.0f} s"
+        if lasted_s >= 1.0:
+            self._ledger.record_event(kind, "info", text, Turn.OVER)
+        else:  # too short for a row, but who waits to tell people must know
+            self._ledger.tell(Event(kind, "info", text, Turn.OVER))

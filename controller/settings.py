@@ -10,6 +10,7 @@ from controller.car import KnownCar
 from controller.limits import Limits
 from controller.model import Prices
 from controller.settings_forecast import ForecastSettings
+from controller.settings_notify import NotifySettings
 from controller.settings_tariffs import TariffSettings
 
 
@@ -287,6 +288,7 @@ class Settings(_Section):
     gate: GateSettings = Field(default_factory=GateSettings, description="protection of hardware and cloud")
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
     log: LogSettings = Field(default_factory=LogSettings, description="the journal")
+    notify: NotifySettings = Field(default_factory=NotifySettings, description="who is told what went wrong")
     forecast: ForecastSettings = Field(default_factory=ForecastSettings, description="the sun ahead")
 
     @field_validator("car")

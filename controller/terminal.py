@@ -20,9 +20,10 @@ out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 Config = Annotated[Path, typer.Option("--config", "-c", help="the config file", show_default=True)]
 
 
-def escaped(text: str) -> str:
-    """Return the text with nothing in it that rich would take for markup."""
-    return text.replace("[", r"\[")
+def escaped(text: str, *, lines: bool = False) -> str:
+    """Return the text with nothing in it that rich or the terminal would obey; line ends only if wanted."""
+    kept = "".join(c if c.isprintable() or (lines and c == "\n") else " " for c in text)
+    return kept.replace("[", r"\[")
 
 
 def bar(name: str) -> "Progress":

@@ -243,5 +243,5 @@ def load_profile(name_or_path: str) -> Profile:
     except ValidationError as error:
         lines = [f"{path}: {'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors()]
         raise ConfigError("\n".join(lines)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not a readable profile: {error}") from None

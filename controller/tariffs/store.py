@@ -61,7 +61,7 @@ class PriceFile:
             return Stored()
         except OSError as error:
             self.complaint = f"{self.path}: cannot be read ({error.strerror}); prices are fetched anew"
-        except (ValueError, KeyError, TypeError, RecursionError, TariffImplausible) as error:
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError, TariffImplausible) as error:
             aside = self.path.with_suffix(".damaged")
             with contextlib.suppress(OSError):
                 os.replace(self.path, aside)
@@ -131,6 +131,8 @@ def _stored(document: dict[str, Any]) -> Stored:
         quotes.append(quote)
     times = (document[key] for key in ("fetched_s", "tried_s", "due_s"))
     fetched_s, tried_s, due_s = (None if at is None else _finite(at) for at in times)
+    if not isinstance(document["notes"], dict):
+        raise ValueError("its notes are none")
     notes = {str(key): str(text) for key, text in document["notes"].items()}
     pause_s = _finite(document["not_before_s"])
     return Stored(tuple(quotes), fetched_s, tried_s, due_s, pause_s, str(document["failure"])[:300], notes)

@@ -392,10 +392,10 @@ async def test_c11_a_stop_that_is_accepted_and_dropped(tmp_path: Path, bound: Bo
         await life.until(lambda: len(life.sent) > count, 120, "a stop")
         began_s = life.now_s
         await life.until(
-            lambda: any("not been applied" in text for text in life.events("charger")), 200, "told"
+            lambda: any("not been applied" in text for text in life.events("reduction")), 200, "told"
         )
         bound("C11", "people are told of a stop that is not applied", 60 + READS_S, life.now_s - began_s, "s")
-        (told,) = [text for text in life.events("charger") if "not been applied" in text]
+        (told,) = [text for text in life.events("reduction") if "not been applied" in text]
         assert "modelStatus" in told
         assert "Remedy" in told
         await life.run(200)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROWS = {"M": 13, "C": 18, "V": 11, "H": 15}
 COLUMNS = 6
-OPEN = ("H",)
+OPEN: tuple[str, ...] = ()
 """Tables that are not complete yet; whoever fills one takes its letter out."""
 
 GROUPS = [

@@ -1,13 +1,17 @@
 """The service as it is installed: unit, sandbox, installation and removal."""
 
+import asyncio
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.notify.servers import NtfyServer
 
 ROOT = Path(__file__).parents[2]
 UNITS = ("ampilot.service", "ampilot-failure@.service")
@@ -42,6 +46,44 @@ def test_units_are_clean(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text.replace("/opt/ampilot/bin/python", sys.executable))
     result = run(analyze, "verify", *(str(tmp_path / name) for name in UNITS))
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def commands_of(unit: str) -> list[str]:
+    """Return what a unit starts, its instance named as systemd does, lines joined."""
+    text = (ROOT / "systemd" / unit).read_text("utf-8").replace("\\\n", "")
+    found = re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE)
+    return [line.replace("%i", "ampilot.service") for line in found]
+
+
+def test_a_failure_is_said_in_the_log_first(tmp_path: Path) -> None:
+    """What the failure unit runs reaches the journal's own program as critical, with what to do."""
+    journal = tmp_path / "systemd-cat"
+    journal.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/args\ncat > {tmp_path}/said\n')
+    journal.chmod(0o755)
+    first, _ = commands_of(UNITS[1])
+    result = run(*shlex.split(first), env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "args").read_text().split() == ["-t", "ampilot", "-p", "crit"]
+    said = (tmp_path / "said").read_text()
+    for words in (
+        "ampilot.service has failed",
+        "keeps what it was last told",
+        "journalctl -u ampilot.service",
+    ):
+        assert words in said
+
+
+async def test_a_failure_is_told_to_the_channels_then(tmp_path: Path) -> None:
+    """The second command, as it stands in the unit, reaches a channel; that it may fail does not matter."""
+    _, second = commands_of(UNITS[1])
+    assert second.startswith("-/opt/ampilot/bin/python ")
+    async with NtfyServer() as server:
+        config = tmp_path / "ampilot.toml"
+        config.write_text(f'[charger]\n[[notify.ntfy]]\nurl = "http://127.0.0.1:{server.port}/topic"\n')
+        words = shlex.split(second.removeprefix("-").replace("/etc/ampilot/ampilot.toml", str(config)))
+        process = await asyncio.create_subprocess_exec(sys.executable, *words[1:], cwd=ROOT)
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert "ampilot.service has failed" in str(server.posts[0][1]["message"])
 
 
 @pytest.mark.parametrize("script", ["install.sh", "uninstall.sh"])
