@@ -1,7 +1,7 @@
 """`make mutants`: change the code that keeps people safe, one small way at a time, and see who notices.
 
-mutmut makes the changes and runs the tests that reach each of them; this page counts, file by file, and prints
-what nobody noticed. `docs/testing.md` says which of these matter and why the others do not.
+mutmut makes the changes and runs the tests that reach each of them; this page counts, file by file, and
+prints what nobody noticed. `docs/testing.md` says which of these matter and why the others do not.
 """
 
 import subprocess
@@ -48,7 +48,7 @@ def main() -> None:
     print()
     for file, count in sorted(made.items()):
         print(f"{file:<32} {noticed[file]:>5} of {count:>5} noticed  {noticed[file] / count:6.1%}")
-    print(f"{'all':<32} {noticed.total():>5} of {made.total():>5} noticed  {noticed.total() / made.total():6.1%}")
+    print(f"{'all':<32} {noticed.total():>5} of {made.total():>5} noticed")
     if any(noticed[file] < LEAST * count for file, count in made.items()):
         sys.exit(f"below {LEAST:.0%} somewhere")
 
