@@ -76,7 +76,8 @@ def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateStat
         return state
     charging = isinstance(link.in_force, Charge)
     if link.rebooted_s != before.rebooted_s:  # whatever it was, it counts as just switched
-        state = replace(state, own_start=False)
+        own = state.own_start and charging and isinstance(before.in_force, Charge)
+        state = replace(state, own_start=own)
         return replace(state, on_since_s=now_s if charging else None, off_since_s=None if charging else now_s)
     if charging and state.on_since_s is None:
         return replace(state, on_since_s=now_s, off_since_s=None, own_start=False)

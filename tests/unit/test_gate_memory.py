@@ -100,9 +100,11 @@ def test_an_unplug_forgets_all_but_the_writes() -> None:
 
 
 def test_a_reboot_of_the_charger_counts_as_just_switched() -> None:
-    """Charging or not: that time begins now, and the start is nobody's."""
+    """Charging or not: that time begins now. A start of ours that goes on stays ours, another is nobody's."""
     before, after = link_of(rebooted_s=None), link_of(rebooted_s=NOW_S - 1)
-    assert follow(USED, after, before, NOW_S) == replace(
+    assert follow(USED, after, before, NOW_S) == replace(USED, on_since_s=NOW_S, off_since_s=None)
+    was_off = link_of(Off(), rebooted_s=None)
+    assert follow(USED, after, was_off, NOW_S) == replace(
         USED, own_start=False, on_since_s=NOW_S, off_since_s=None
     )
     off = link_of(Off(), rebooted_s=NOW_S - 1)
