@@ -387,6 +387,52 @@ def test_a_second_try_of_a_start_is_sent_when_it_is_due() -> None:
     )
 
 
+# -- a start without its current, and a reduction nobody takes --------------------------------------------
+
+LOST = "the start arrived without its current: more is offered than was decided"
+
+
+def test_a_start_without_its_current_is_stopped_past_everything() -> None:
+    """Minimum on time and an empty budget do not matter; five seconds after the last write do."""
+    spent = GateState(on_since_s=NOW_S - 1, own_start=True, comfort_writes_s=(NOW_S - 10,) * 9)
+    stop = Send(Off(), Settings(force=Force.OFF), True, LOST)
+    for last_s in (None, NOW_S - 5, NOW_S - 60):
+        assert asked(Charge(12, 1), state=spent, too_much=True, last_write_s=last_s) == stop
+    assert asked(Charge(12, 1), too_much=True, last_write_s=NOW_S - 4) == Hold(
+        f"{LOST}; the last write is less than 5 s old", NOW_S + 1
+    )
+    assert parked(too_much=True).reason != LOST  # nobody is connected
+
+
+def test_a_car_that_was_offered_too_much_is_left_in_peace() -> None:
+    """The next start waits as after a car that took nothing."""
+    after = wrote(GateState(), send(Off(), True, force=Force.OFF), link_of(too_much=True), NOW_S)
+    assert after.unanswered
+    assert not wrote(GateState(), send(Off(), True, force=Force.OFF), link_of(), NOW_S).unanswered
+
+
+@pytest.mark.parametrize(
+    ("attempts", "unheard", "pause_s"),
+    [(6, True, 0.0), (7, True, 30.0), (30, False, 0.0), (31, False, 60.0), (7, False, 0.0)],
+)
+def test_a_reduction_nobody_takes_is_asked_for_less_often(
+    attempts: int, unheard: bool, pause_s: float
+) -> None:
+    """Not heard: after six times every 30 s; heard and not applied: after thirty times every minute."""
+    top = Ceiling(0, 0, 0, "", "blind")
+    for age_s in (10.0, pause_s - 0.1, pause_s):
+        if age_s < 5.0:
+            continue
+        open_stop = Pending(Off(), Settings(force=Force.OFF), NOW_S - age_s, False, attempts, unheard=unheard)
+        found = asked(Charge(12, 1), top=top, pending=open_stop)
+        if age_s >= pause_s:
+            assert isinstance(found, Send)
+        else:
+            assert found == Hold("blind; asked in vain, and again soon", NOW_S - age_s + pause_s)
+    lower = Pending(Charge(8, 1), Settings(current_a=8), NOW_S - 6, False, 40, unheard=True)
+    assert isinstance(asked(Charge(12, 1), top=top, pending=lower), Send)  # another reduction is news
+
+
 # -- parking ----------------------------------------------------------------------------------------------
 
 

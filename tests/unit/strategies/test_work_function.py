@@ -194,3 +194,16 @@ def test_what_a_car_really_draws_is_what_counts() -> None:
     assert on_ct == 0.0
     assert off_ct == pytest.approx(0.02 * WRITE_WEIGHT + START_WEIGHT / 2, abs=1e-9)
     assert dataclasses.replace(snap, car=CarTraits()).car.draw_w(Charge(6, 3)) == pytest.approx(4140.0)
+
+
+@pytest.mark.parametrize(("latest_w", "more"), [(6500.0, True), (4500.0, False)])
+def test_the_last_seconds_and_their_trend_choose_the_ampere(latest_w: float, more: bool) -> None:
+    """A surplus that has just risen asks for more current than its mean, one that fell for less."""
+    here = (8, 3)  # 5520 W: right for the mean
+    past = None
+    for _ in range(60):
+        _, past = wf.decide(snap_of(5500.0, here), past, VALUE)
+    wish, _ = wf.decide(snap_of(5500.0, here, latest_base_import_w=-latest_w), past, VALUE)
+    assert isinstance(wish.target, Charge)
+    assert (wish.target.current_a > 8) is more
+    assert (wish.target.current_a < 8) is not more
