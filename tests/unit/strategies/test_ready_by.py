@@ -113,7 +113,7 @@ def night(need_wh: float, hours: float, **traits: object) -> tuple[float, list[C
 
 @pytest.mark.parametrize("need_wh", [400.0, 3_000.0, 20_000.0, 60_000.0])
 def test_a_departure_is_met_without_a_plan_and_not_before_it_must(need_wh: float) -> None:
-    """In one go at full power, begun five minutes and 4 % of the charging before time alone would force it."""
+    """In one go at full power, begun 5 min and 4 % of the charging before time alone forces it."""
     left_wh, offered = night(need_wh, 8.0)
     assert left_wh <= 0
     begun = offered.index(FULL)
