@@ -26,7 +26,8 @@ class StrategyChoice(_Section):
     """What decides. Options depend on the strategy; `ampilot check --strategy NAME` lists them."""
 
     name: str = Field(
-        "surplus", description="off, fixed, fast, timers, surplus, min_surplus, or an installed plug-in"
+        "surplus",
+        description="off, fixed, fast, timers, surplus, min_surplus, tariff, ready_by or a plug-in",
     )
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict,
