@@ -57,7 +57,8 @@ def solve(task: Task) -> Solution:
             other = mended(task, slots, min(enough, key=lambda track: track.objective_ct), prefer)
             best = min(best, other, key=lambda track: track.objective_ct)
     gap_ct = max(best.objective_ct - search.bound_ct, 0.0)
-    return Solution(best, tuple(search.values()), prefer, gap_ct, slots)
+    values = [min(value, task.miss_ct_per_kwh) for value in search.values()]
+    return Solution(best, tuple(values), prefer, gap_ct, slots)
 
 
 def _misses(task: Task, track: Track) -> bool:
@@ -98,7 +99,7 @@ class _Search:
             ahead = sum(
                 price for price, (before, _) in zip(self.prices_ct, self.needs, strict=True) if place < before
             )
-            result.append(min(base + ahead, self.task.miss_ct_per_kwh))
+            result.append(base + ahead)
         return result
 
     def track(self) -> Track:
@@ -125,10 +126,11 @@ class _Search:
             price * need_wh / 1000 for price, (_, need_wh) in zip(self.prices_ct, self.needs, strict=True)
         )
         room_wh = self.task.room_wh
-        room_ct = 0.0 if room_wh is None else self.room_ct * (room_wh / 1000 + FULL_KWH)
-        capped = any(value >= self.task.miss_ct_per_kwh for value in values)
-        if not capped or len(self.needs) <= 1:
-            self.bound_ct = max(self.bound_ct, spent_ct - earned_ct + promised_ct - room_ct)
+        room_ct = 0.0
+        if room_wh is not None:  # within what is tolerated beyond the room, a kWh is worth nothing either way
+            over_ct = max(self.room_ct - self.task.later_value_ct, 0.0)
+            room_ct = self.room_ct * max(room_wh, 0.0) / 1000 + over_ct * FULL_KWH
+        self.bound_ct = max(self.bound_ct, spent_ct - earned_ct + promised_ct - room_ct)
 
     def best(self) -> Track:
         """Return the cheapest track met, or joined of two of them."""
@@ -169,7 +171,8 @@ class _Search:
         track = self.track()
         if track.through_kwh[before] >= need_kwh - 1e-9:
             return track
-        low, high = 0.0, self.task.miss_ct_per_kwh - (self.task.later_value_ct - self.room_ct)
+        miss_ct = self.task.miss_ct_per_kwh  # no need is worth more: below, weak duality would not hold
+        low, high = 0.0, min(miss_ct, miss_ct - self.task.later_value_ct + self.room_ct)
         for _ in range(self.passes):
             self.prices_ct[place] = (low + high) / 2
             track = self.track()
