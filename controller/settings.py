@@ -10,6 +10,7 @@ from controller.car import CHARGE_EFFICIENCY, KnownCar
 from controller.limits import Limits
 from controller.model import Prices
 from controller.settings_forecast import ForecastSettings
+from controller.settings_interface import InterfaceSettings
 from controller.settings_notify import NotifySettings
 from controller.settings_tariffs import TariffSettings
 
@@ -308,6 +309,9 @@ class Settings(_Section):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
     log: LogSettings = Field(default_factory=LogSettings, description="the journal")
     notify: NotifySettings = Field(default_factory=NotifySettings, description="who is told what went wrong")
+    interface: InterfaceSettings = Field(
+        default_factory=InterfaceSettings, description="what programs may ask and tell over HTTP"
+    )
     forecast: ForecastSettings = Field(default_factory=ForecastSettings, description="the sun ahead")
 
     @field_validator("car")
