@@ -23,7 +23,10 @@ LISTEN_AGAIN_S = 30.0
 TOKEN_CHARACTERS = 16
 """Fewer can be guessed; `openssl rand -hex 16` makes 32."""
 
-ADVICE = "[interface] token_file: no token was found. Remedy: openssl rand -hex 16 into a file of mode 0600."
+ADVICE = (
+    "[interface] token_file: no token was found. Remedy: openssl rand -hex 16 into a file of its own, mode 0600. "
+    "The service: see systemd/interface-token.conf"
+)
 
 
 class Interface:
