@@ -24,8 +24,8 @@ TOKEN_CHARACTERS = 16
 """Fewer can be guessed; `openssl rand -hex 16` makes 32."""
 
 ADVICE = (
-    "[interface] token_file: no token was found. Remedy: openssl rand -hex 16 into a file of its own, mode 0600. "
-    "The service: see systemd/interface-token.conf"
+    "[interface] token_file: no token was found. Remedy: openssl rand -hex 16 into a file of its own, mode "
+    "0600. The service: see systemd/interface-token.conf"
 )
 
 
