@@ -25,7 +25,7 @@ BUSY_S = 2.0
 DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
 """What a disk does by itself. Anything else about a path is a mistake in the config."""
 
-SALVAGED = ("energy", "sessions", "cars", "verdicts", "latches")
+SALVAGED = ("energy", "sessions", "cars", "verdicts", "latches", "leash")
 """Small tables whose rows are carried over from a damaged file as far as they can be read."""
 
 
