@@ -45,7 +45,7 @@ def joined(
 
 
 def remembered(leash: Leash, action: Action, snap: SiteSnapshot) -> Leash:
-    """Return the leash once the action leaves; what the charger has now is the user's if none of ours is on."""
+    """Return the leash as the action leaves; what the charger has is the user's if none of ours is on."""
     if not isinstance(action, Send) or action.settings.energy_limit_wh is None:
         return leash
     had_wh = snap.charger.energy_limit_wh if snap.charger is not None else None

@@ -37,6 +37,7 @@ from controller.model import (
 )
 from controller.phases import PhaseHistory
 from controller.senses import Devices, Senses
+from controller.soc_store import CarSoc
 from controller.supervised import Supervised
 from controller.units import MAX_CURRENT_A
 from controller.watchdog import Notifier, Progress
@@ -90,6 +91,7 @@ class Loop:
         self._cars = CarStore(ledger)
         self._latches = LatchStore(ledger)
         self._leash = LeashStore(ledger)
+        self.soc = CarSoc(ledger, cars)
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate_state = restored(ledger, clock, limits)
         left = self._leash.load(self.senses.started_s)
@@ -140,6 +142,7 @@ class Loop:
         else:
             self.senses.recovered("other_logic")
         self._cars.keep(self.state.cars, now_s)
+        self._follow_soc(snap)
         share = accounting.attribute(snap, self._limits.max_current_a)
         self._book(share)
         self._follow_counter(snap, share)
@@ -352,6 +355,17 @@ class Loop:
             self._kept_eto_wh, self._kept_s = self._counter.eto_wh, snap.now_s
             self._ledger.save_state(COUNTER, self._counter.eto_wh)
 
+    def _follow_soc(self, snap: SiteSnapshot) -> None:
+        """Tell the state of charge what the charger counted, once a report has said which car is there."""
+        link, cars, status = self.state.link, self.state.cars, snap.charger
+        unsure = not link.known or (link.connected and not cars.session.connected)
+        self.soc.observe(
+            None if status is None else status.energy_wh,
+            None if unsure else link.connected,
+            cars.traits.name,
+            self._clock.wall(),
+        )
+
     # -- recording ------------------------------------------------------------------------------
 
     def _record(self, snap: SiteSnapshot, decision: Decision) -> bool:
@@ -422,6 +436,7 @@ class Loop:
             "yielded": self.state.link.yielded or latches.yielding(self.state.latched) is not None,
             "latched": ", ".join(latch.kind for latch in self.state.latched),
             "this_car": describe(self.state.cars.record, self.state.cars.own),
+            "this_soc": "" if (soc := self.soc.now()) is None else str(soc),
         }
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}
 

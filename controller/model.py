@@ -301,6 +301,23 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """What the plan says a kWh in the car is worth now, in ct, and why; holds until `until_s` (monotonic)."""
+
+    value_ct_per_kwh: float
+    reason: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The car wants `need_wh` more than it has now, by `at_s` (monotonic)."""
+
+    at_s: float
+    need_wh: float
+
+
+@dataclass(frozen=True, slots=True)
 class Admissible:
     """What the stages behind the strategy would let pass now; the strategy masks its choice with it.
 
@@ -382,6 +399,10 @@ class SiteSnapshot:
     in_force: Command = field(default_factory=Off)
     phases_set: int = 3
     prices: Prices = field(default_factory=Prices)
+    worth: Worth | None = None
+    """None where nothing is planned, or the plan is too old: the strategy's own value counts."""
+    needs: tuple[Need, ...] = ()
+    """What is still missing at the departures ahead, by time; known without any plan."""
     admissible: Admissible = field(default_factory=Admissible)
     car: CarTraits = NEUTRAL_CAR
     ledger_degraded: bool = False

@@ -94,7 +94,7 @@ def _ladder(
     steps: list[tuple[float, int, int, float, float]] = []
     for scenario, weight in enumerate(weights):
         surplus_w = slot.surplus_w[scenario]
-        before_a, before_ct = 0, 0.0
+        before_a, before_ct, slope = 0, 0.0, float("-inf")
         for current_a in currents:
             price_ct = cost_ct(current_a * unit_w, surplus_w, hours, import_ct, export_ct)
             if before_a == 0:
@@ -103,7 +103,8 @@ def _ladder(
             else:
                 more_kwh = (current_a - before_a) * unit_w * hours / 1000
                 more_ct = price_ct - before_ct
-                steps.append((more_ct / more_kwh, scenario, current_a, weight * more_kwh, weight * more_ct))
+                slope = max(slope, more_ct / more_kwh)  # rounding must not let a higher ampere come first
+                steps.append((slope, scenario, current_a, weight * more_kwh, weight * more_ct))
             before_a, before_ct = current_a, price_ct
     steps.sort()
     energies, costs = [energy], [cost]
