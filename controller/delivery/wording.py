@@ -66,6 +66,11 @@ KINDS = {
         "Lower or stop it in the go-e app or at the box.",
         "error",
     ),
+    "leash": Kind(
+        "the energy leash",
+        "Control goes on.",
+        "See: docs/configuration.md, energy leash",
+    ),
     "ledger": Kind(
         "the ledger",
         "Control goes on; raises are ten minutes apart at least.",

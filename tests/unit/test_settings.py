@@ -51,6 +51,8 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
     assert settings.charger.serial == "004711"
     limits = settings.limits()
     assert (limits.blind_a, limits.max_current_a, limits.comfort_writes_per_window) == (0, 16, 9)
+    assert limits.leash_wh is None
+    assert load_settings(write(tmp_path, GOOD + "energy_leash_kwh = 3.0\n")).limits().leash_wh == 3000.0
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,10 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + "max_curent_a = 8\n", ["max_curent_a", "Did you mean max_current_a?"]),
         (GOOD + "max_current_a = 40\n", ["[charger] max_current_a", "40", "32"]),
         (GOOD + "max_current_a = 8.5\n", ["[charger] max_current_a", "8.5"]),
+        (GOOD + "energy_leash_kwh = 1.9\n", ["[charger] energy_leash_kwh", "1.9", "2"]),
+        (GOOD + "energy_leash_kwh = 3000\n", ["[charger] energy_leash_kwh", "3000", "50"]),
+        (GOOD + "energy_leash_kwh = false\n", ["[charger] energy_leash_kwh", "False"]),
+        (GOOD + "energy_leash_wh = 3000\n", ["energy_leash_wh", "Did you mean energy_leash_kwh?"]),
         (GOOD + 'base_url = "http://evil.example"\n', ["[charger] base_url", "https"]),
         (GOOD + 'transport = "local"\n', ["[charger]", "host"]),
         (GOOD + '[site]\ntimezone = "Mars/Base"\n', ["[site] timezone", "Mars/Base", "IANA"]),
