@@ -18,6 +18,7 @@ from controller import (
     cli_forecast,
     cli_notify,
     cli_replay,
+    cli_soc,
     cli_tariffs,
 )
 from controller.errors import AmpilotError, ConfigError, StrategyError
@@ -143,4 +144,5 @@ app.add_typer(cli_days.commands)
 app.add_typer(cli_forecast.commands)
 app.add_typer(cli_notify.commands)
 app.add_typer(cli_replay.commands)
+app.add_typer(cli_soc.commands)
 app.add_typer(cli_tariffs.commands)

@@ -26,6 +26,8 @@ def explain(
         lines.append(f"It just said: {decision.action}.")
     if facts.get("car_connected") and facts.get("this_car"):
         lines.append(f"This car: {facts['this_car']}.")
+    if facts.get("car_connected") and facts.get("this_soc"):
+        lines.append(f"It is {facts['this_soc']}.")
     lines += _money(facts)
     if facts.get("hold_left_s"):
         lines.append(f"This holds for {facts['hold_left_s']:.0f} s more.")

@@ -24,6 +24,7 @@ from controller.ledger_open import LedgerNewer as LedgerNewer
 from controller.ledger_open import Lock, open_database, translated
 from controller.ledger_writer import Job, Statement, Writer
 from controller.model import Prices
+from controller.state_of_charge import SocReport
 
 FLUSH_S = 60.0
 MAX_BUFFER = 1000
@@ -296,6 +297,17 @@ class Ledger:
         reader = self._open_reader()
         return [] if reader is None else rows_of_cars(reader)
 
+    def soc_reports(self, after_row: int) -> list[SocReport]:
+        """Return what was said of how full cars are after this row, the newest hundred, oldest first."""
+        columns = "id, wall_ms, car, soc_pct, source"
+        sql = f"SELECT {columns} FROM soc_reports WHERE id > ? ORDER BY id DESC LIMIT 100"  # noqa: S608
+        return [SocReport(*row) for row in self._rows(sql, (after_row,))][::-1]
+
+    def count_soc_report(self, row: int, counter_wh: float | None) -> None:
+        """Keep where the charger's counter stood when a report was taken up."""
+        sql = "UPDATE soc_reports SET counter_wh = ? WHERE id = ?"
+        self._write(sql, (counter_wh, row), durable=False)
+
     # -- latched faults -------------------------------------------------------------------------
 
     def record_latch(self, kind: str, text: str) -> None:
@@ -352,7 +364,9 @@ class Ledger:
             thin: Statement = (_THIN, (wider_s, wider_s, wider_s, step_s, before_ms))
             drop: Statement = ("DELETE FROM readings WHERE step_s = ? AND wall_ms < ?", (step_s, before_ms))
             self._write_all([thin, drop], durable=False)
-        self._write("DELETE FROM decisions WHERE wall_ms < ?", (now_ms - 90 * day_ms,), durable=False)
+        for table in ("decisions", "soc_reports"):
+            sql = f"DELETE FROM {table} WHERE wall_ms < ?"  # noqa: S608 - of a fixed list
+            self._write(sql, (now_ms - 90 * day_ms,), durable=False)
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy while running. Raises LedgerError."""

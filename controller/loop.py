@@ -34,6 +34,7 @@ from controller.model import (
 from controller.phases import PhaseHistory
 from controller.planning import Planning, sight
 from controller.senses import Devices, Senses
+from controller.soc_store import CarSoc
 from controller.supervised import Supervised
 from controller.watchdog import Notifier, Progress
 
@@ -85,6 +86,7 @@ class Loop:
         self._last_status = ""
         self._cars = CarStore(ledger)
         self._latches = LatchStore(ledger)
+        self.soc = CarSoc(ledger, cars)
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate_state = restored(ledger, clock, limits)
         self.state = replace(first, gate=gate_state, latched=self._latches.load())
@@ -135,6 +137,7 @@ class Loop:
         else:
             self.senses.recovered("other_logic")
         self._cars.keep(self.state.cars, now_s)
+        self._follow_soc(snap)
         share = accounting.attribute(snap, self._limits.max_current_a)
         self._book(share)
         self._follow_counter(snap, share)
@@ -326,6 +329,17 @@ class Loop:
             self._kept_eto_wh, self._kept_s = self._counter.eto_wh, snap.now_s
             self._ledger.save_state(COUNTER, self._counter.eto_wh)
 
+    def _follow_soc(self, snap: SiteSnapshot) -> None:
+        """Tell the state of charge what the charger counted, once a report has said which car is there."""
+        link, cars, status = self.state.link, self.state.cars, snap.charger
+        unsure = not link.known or (link.connected and not cars.session.connected)
+        self.soc.observe(
+            None if status is None else status.energy_wh,
+            None if unsure else link.connected,
+            cars.traits.name,
+            self._clock.wall(),
+        )
+
     # -- recording ------------------------------------------------------------------------------
 
     def _record(self, snap: SiteSnapshot, decision: Decision) -> bool:
@@ -396,6 +410,7 @@ class Loop:
             "yielded": self.state.link.yielded or latches.yielding(self.state.latched) is not None,
             "latched": ", ".join(latch.kind for latch in self.state.latched),
             "this_car": describe(self.state.cars.record, self.state.cars.own),
+            "this_soc": "" if (soc := self.soc.now()) is None else str(soc),
         }
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}
 

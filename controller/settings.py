@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from controller.car import KnownCar
+from controller.car import CHARGE_EFFICIENCY, KnownCar
 from controller.departures import Wants
 from controller.limits import Limits
 from controller.model import Prices
@@ -152,8 +152,23 @@ class CarSettings(_Section):
         None, description="whether it resumes after a pause; false: it is lowered instead of stopped"
     )
 
+    battery_kwh: float | None = Field(
+        None, ge=1, le=300, description="usable size of its battery; with it targets may be in percent"
+    )
+    charge_efficiency: float = Field(
+        CHARGE_EFFICIENCY,
+        ge=0.5,
+        le=1,
+        description="share of the energy at the cable that reaches its battery",
+    )
+    assumed_soc_pct: float | None = Field(
+        None, ge=0, le=100, description="how full it is taken to be at plug-in while nobody says"
+    )
+
     @model_validator(mode="after")
     def _possible(self) -> "CarSettings":
+        if self.assumed_soc_pct is not None and self.battery_kwh is None:
+            raise ValueError("assumed_soc_pct needs battery_kwh, the usable size of the battery")
         if (self.min_current_a or 0) > (self.max_current_a or 32):
             raise ValueError("min_current_a is above max_current_a")
         return self
@@ -167,6 +182,9 @@ class CarSettings(_Section):
             self.min_current_a,
             self.max_current_a,
             self.survives_pauses,
+            self.battery_kwh,
+            self.charge_efficiency,
+            self.assumed_soc_pct,
         )
 
 
@@ -304,6 +322,8 @@ class Settings(_Section):
         cards = [car.card for car in value]
         if len(set(cards)) < len(cards):
             raise ValueError("each [[car]] needs a card of its own; at most one may be without")
+        if len({car.name for car in value}) < len(value):
+            raise ValueError("each [[car]] needs a name of its own")
         return value
 
     def known_cars(self) -> tuple[KnownCar, ...]:

@@ -1,8 +1,10 @@
 """The shadow price: what a kWh must be worth in every slot so that all needs are just met.
 
 For given values the slots decide apart from each other, so the search is for one number per departure
-(Lagrange): the value before a departure is that of a later kWh plus the prices of all departures still ahead.
-Where no value meets a need exactly, tracks from both sides of the step are joined and mended.
+(Lagrange): the value before a departure is that of a later kWh plus the prices of all departures still ahead,
+less the price of room in a battery that gets full. Every try gives a lower bound and says how steeply it
+rises; where two such tangents cross is the next try (Kelley 1960). Where no value meets a need exactly,
+tracks from both sides of the step are joined and mended.
 """
 
 from collections.abc import Sequence
@@ -14,16 +16,19 @@ from controller.planner.task import Task
 from controller.planner.track import FULL_KWH, Choice, Slots, Track, best_track, ending_ct, track_of
 
 PASSES = 16
-"""Halvings of the search for a price: from 200 ct down to 0.003 ct."""
+"""Tries for one price; most end after 3 to 8, because the bound cannot rise any more."""
 
-ROUGH_PASSES = 7
-"""Halvings while another price is still sought: from 200 ct down to 1.6 ct."""
+ENOUGH_CT = 0.001
+"""A bound that could rise by no more than this is the best one."""
 
 NEAR_CT = 70.0
 """A track this much dearer than the best is still worth mending (chosen)."""
 
 SWEEPS = 3
 """How often the prices of several departures are sought in turn."""
+
+AROUND = 5
+"""How many tracks are joined with each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,13 @@ def solve(task: Task) -> Solution:
         if other.objective_ct < best.objective_ct + NEAR_CT:
             best = min(best, mended(task, slots, other, prefer), key=lambda track: track.objective_ct)
     if _misses(task, best):  # what is short may be cheaper to reach from above
-        enough = [track for track in search.seen if not _misses(task, track)]
+        enough = [track for track in search.seen.values() if not _misses(task, track)]
         if enough:
             other = mended(task, slots, min(enough, key=lambda track: track.objective_ct), prefer)
             best = min(best, other, key=lambda track: track.objective_ct)
     gap_ct = max(best.objective_ct - search.bound_ct, 0.0)
-    return Solution(best, tuple(search.values()), prefer, gap_ct, slots)
+    values = [min(value, task.miss_ct_per_kwh) for value in search.values()]
+    return Solution(best, tuple(values), prefer, gap_ct, slots)
 
 
 def _misses(task: Task, track: Track) -> bool:
@@ -78,111 +84,121 @@ def _preference(task: Task) -> tuple[float, ...]:
     return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One price: the bound there in ct, and by how much it rises with the price, in kWh."""
+
+    price_ct: float
+    bound_ct: float
+    short_kwh: float
+
+
 class _Search:
-    """The prices of departures and of room, and the tracks met on the way."""
+    """The prices of departures and of room (the last one), and the tracks met on the way."""
 
     def __init__(self, task: Task, slots: Slots, prefer: Sequence[float]) -> None:
         self.task, self.slots, self.prefer = task, slots, prefer
         self.needs = task.needs
-        self.prices_ct = [0.0] * len(self.needs)
-        self.room_ct = 0.0
-        self.passes = PASSES
+        self.room_kwh = None if task.room_wh is None else max(task.room_wh, 0.0) / 1000
+        self.prices_ct = [0.0] * (len(self.needs) + 1)
         self.bound_ct = float("-inf")
-        self.seen: list[Track] = []
-        self._known: dict[tuple[Choice, ...], Track] = {}
+        self.seen: dict[tuple[Choice, ...], Track] = {}
 
     def values(self) -> list[float]:
         """Return the value of a kWh in each slot at the present prices."""
-        base, result = self.task.later_value_ct - self.room_ct, []
-        for place in range(len(self.slots)):
-            ahead = sum(
-                price for price, (before, _) in zip(self.prices_ct, self.needs, strict=True) if place < before
-            )
-            result.append(min(base + ahead, self.task.miss_ct_per_kwh))
-        return result
-
-    def track(self) -> Track:
-        """Return the cheapest track at the present prices, and let it raise the lower bound."""
-        values = self.values()
-        choices = tuple(
-            best_track(self.task, self.slots, [v - p for v, p in zip(values, self.prefer, strict=True)])
-        )
-        track = self._known.get(choices)
-        if track is None:
-            track = self._known[choices] = track_of(self.task, self.slots, choices, self.prefer)
-        self.seen.append(track)
-        self._bound(track, values)
-        return track
-
-    def _bound(self, track: Track, values: Sequence[float]) -> None:
-        """Weak duality: no track is cheaper than this one where every kWh earns its value."""
-        spent_ct = track.objective_ct - ending_ct(self.task, track.through_kwh)
-        earned_ct = sum(
-            value * (after - before)
-            for value, before, after in zip(values, track.through_kwh, track.through_kwh[1:], strict=False)
-        )
-        promised_ct = sum(
-            price * need_wh / 1000 for price, (_, need_wh) in zip(self.prices_ct, self.needs, strict=True)
-        )
-        room_wh = self.task.room_wh
-        room_ct = 0.0 if room_wh is None else self.room_ct * (room_wh / 1000 + FULL_KWH)
-        capped = any(value >= self.task.miss_ct_per_kwh for value in values)
-        if not capped or len(self.needs) <= 1:
-            self.bound_ct = max(self.bound_ct, spent_ct - earned_ct + promised_ct - room_ct)
+        value_ct = self.task.later_value_ct - self.prices_ct[-1] + sum(self.prices_ct[:-1])
+        result: list[float] = []
+        for (before, _), price_ct in zip(self.needs, self.prices_ct, strict=False):
+            result += [value_ct] * (before - len(result))
+            value_ct -= price_ct
+        return result + [value_ct] * (len(self.slots) - len(result))
 
     def best(self) -> Track:
         """Return the cheapest track met, or joined of two of them."""
         self.run()
-        found = list(self.seen)
-        if self.needs or self.task.room_wh is not None:
+        found = list(self.seen.values())
+        if self.needs or self.room_kwh is not None:
             found += joined(self.task, self.slots, self.around(), self.prefer)
         return min(found, key=lambda track: track.objective_ct)
 
     def run(self) -> None:
-        """Seek the prices until all needs are met as cheaply as prices alone can say."""
-        self._meet_needs()
-        room_wh = self.task.room_wh
-        if room_wh is not None and self.seen[-1].through_kwh[-1] * 1000 > room_wh + 1:
-            low, high = 0.0, self.task.later_value_ct + 200.0
-            self.passes = ROUGH_PASSES
-            for _ in range(PASSES):
-                self.room_ct = (low + high) / 2
-                self._meet_needs()
-                over = self.seen[-1].through_kwh[-1] * 1000 > room_wh
-                low, high = (self.room_ct, high) if over else (low, self.room_ct)
-            self.room_ct, self.passes = high, PASSES
-            self._meet_needs()
-
-    def _meet_needs(self) -> None:
-        self.prices_ct = [0.0] * len(self.needs)
-        track = self.track()
-        for _ in range(SWEEPS if len(self.needs) > 1 else 1):
-            for place in reversed(range(len(self.needs))):
-                track = self._meet(place)
-        del track
-
-    def _meet(self, place: int) -> Track:
-        """Set the price of one departure, the others' as they are."""
-        before, need_wh = self.needs[place]
-        need_kwh = need_wh / 1000
-        self.prices_ct[place] = 0.0
-        track = self.track()
-        if track.through_kwh[before] >= need_kwh - 1e-9:
-            return track
-        low, high = 0.0, self.task.miss_ct_per_kwh - (self.task.later_value_ct - self.room_ct)
-        for _ in range(self.passes):
-            self.prices_ct[place] = (low + high) / 2
-            track = self.track()
-            met = track.through_kwh[before] >= need_kwh - 1e-9
-            low, high = (low, self.prices_ct[place]) if met else (self.prices_ct[place], high)
-        self.prices_ct[place] = high
-        return self.track()
+        """Seek the prices that raise the bound most, one after the other."""
+        knobs = [*reversed(range(len(self.needs))), *([] if self.room_kwh is None else [len(self.needs)])]
+        self._track()
+        for _ in range(SWEEPS):
+            before = list(self.prices_ct)
+            for knob in knobs:
+                self._tune(knob)
+            if len(knobs) <= 1 or self.prices_ct == before:
+                return
 
     def around(self) -> list[Track]:
-        """Return a few different tracks near the end of the search, from both sides of the step."""
-        found: dict[tuple[Choice, ...], Track] = {}
-        for track in reversed(self.seen):
-            found.setdefault(track.choices, track)
-            if len(found) == 5:
-                break
-        return list(found.values())
+        """Return the few tracks that are cheapest at the prices found: those on both sides of the step."""
+        return sorted(self.seen.values(), key=self._bound)[:AROUND]
+
+    def _tune(self, knob: int) -> None:
+        """Set one price to where it raises the bound most, the others as they are."""
+        here = self._try(knob, self.prices_ct[knob])
+        if here.short_kwh > 0:
+            low, high = here, self._try(knob, self._most_ct(knob))
+            if high.short_kwh > 0:
+                return  # out of reach
+        elif here.price_ct > 0:
+            low, high = self._try(knob, 0.0), here
+            if low.short_kwh <= 0:
+                return  # nothing to pay for
+        else:
+            return
+        for _ in range(PASSES):
+            rise = (
+                high.bound_ct - low.bound_ct + low.short_kwh * low.price_ct - high.short_kwh * high.price_ct
+            )
+            cross_ct = rise / (low.short_kwh - high.short_kwh)
+            promise_ct = low.bound_ct + low.short_kwh * (cross_ct - low.price_ct)
+            here = self._try(knob, cross_ct)
+            if here.bound_ct >= promise_ct - ENOUGH_CT:
+                return
+            low, high = (here, high) if here.short_kwh > 0 else (low, here)
+
+    def _most_ct(self, knob: int) -> float:
+        """Return the dearest price of a departure or of room: beyond, weak duality would not hold."""
+        room = knob == len(self.needs)
+        return self.task.miss_ct_per_kwh + (max(self.task.later_value_ct, 0.0) if room else 0.0)
+
+    def _try(self, knob: int, price_ct: float) -> _Try:
+        """Return the bound at a price, and what is short there: of a departure's need, or of room."""
+        self.prices_ct[knob] = price_ct
+        track = self._track()
+        if knob < len(self.needs):
+            before, need_wh = self.needs[knob]
+            short_kwh = need_wh / 1000 - track.through_kwh[before]
+        else:
+            over = price_ct > self.task.later_value_ct
+            short_kwh = track.through_kwh[-1] - (self.room_kwh or 0.0) - (FULL_KWH if over else 0.0)
+        return _Try(price_ct, self._bound(track), short_kwh if short_kwh > 1e-9 else min(short_kwh, 0.0))
+
+    def _track(self) -> Track:
+        """Return the cheapest track at the present prices, and let it raise the lower bound."""
+        felt = [value - dearer for value, dearer in zip(self.values(), self.prefer, strict=True)]
+        choices = tuple(best_track(self.task, self.slots, felt))
+        track = self.seen.get(choices)
+        if track is None:
+            track = self.seen[choices] = track_of(self.task, self.slots, choices, self.prefer)
+        self.bound_ct = max(self.bound_ct, self._bound(track))
+        return track
+
+    def _bound(self, track: Track) -> float:
+        """Return what the track costs where a kWh earns its value and needs and room are paid for.
+
+        Weak duality: no track is cheaper than the cheapest of these at any prices.
+        """
+        through = track.through_kwh
+        bound_ct = track.objective_ct - ending_ct(self.task, through)
+        for price_ct, (before, need_wh) in zip(self.prices_ct, self.needs, strict=False):
+            bound_ct += price_ct * (need_wh / 1000 - through[before])
+        bound_ct -= self.task.later_value_ct * through[-1]
+        if self.room_kwh is not None:  # what is tolerated beyond the room is worth nothing either way
+            room_ct = self.prices_ct[-1]
+            over_ct = max(room_ct - self.task.later_value_ct, 0.0)
+            bound_ct += room_ct * (through[-1] - self.room_kwh) - over_ct * FULL_KWH
+        return bound_ct

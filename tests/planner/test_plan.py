@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.planner.instances import instance
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.planner import plan as planning
 from controller.planner.plan import Reason, make_plan
 from controller.planner.task import CarPower, Departure, Task, make_slots
-from tests.planner.instances import instance
 
 T0 = 1_764_104_400.0  # a quarter to the hour, 2025-11-25
 QUARTER_S = 900.0
