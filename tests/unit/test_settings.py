@@ -89,7 +89,7 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
             GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndays = ["Mo-Fr"]\n',
             ["[[departure]] 1", "Mo-Fr", "Mon-Wed"],
         ),
-        (GOOD + "[plan]\nceiling = 30.0\n", ["[plan] ceiling", "Did you mean ceiling_ct_per_kwh?"]),
+        (GOOD + "[plan]\nceiling_ct = 30.0\n", ["[plan] ceiling_ct", "Did you mean ceiling_ct_per_kwh?"]),
         (GOOD + CAR + CAR + "card = 2\n", ["[car]", "name of its own"]),
         (GOOD + CAR + "battery_kwh = 0.5\n", ["[[car]] 1 battery_kwh", "found '0.5'", "usable"]),
         (GOOD + CAR + "charge_efficiency = 90.0\n", ["[[car]] 1 charge_efficiency", "share"]),
