@@ -17,6 +17,7 @@ from controller.delivery.announcer import Announcer
 from controller.delivery.channels import open_channels
 from controller.events import Event
 from controller.forecast.forecaster import Forecaster
+from controller.interface.assembly import LISTEN_AGAIN_S, open_interface
 from controller.ledger import Ledger
 from controller.load_settings import load_settings
 from controller.logging_setup import set_up
@@ -103,6 +104,10 @@ async def run(config: Path) -> None:
         dark=_darkness(settings, clock),
         planning=planning,
     )
+    interface = open_interface(
+        settings, ledger, clock, lambda: loop.last, lambda: loop.state.cars.traits.name, loop.soc.now
+    )
+    held.append(interface.secrets)
     announcer = _announcer(settings, loop, clock, held, secrets)
     ledger.listen(announcer.hear)
     for note in ledger.notes:
@@ -128,6 +133,9 @@ async def run(config: Path) -> None:
         loop.replace_strategy()
     ledger.record_event("start", "info", f"started with strategy {strategy.name}")
     log.info("event=start strategy=%s charger=%s", strategy.name, settings.charger.serial)
+    if interface.wanted:
+        await interface.keep_listening()
+        schedule.every(lambda: LISTEN_AGAIN_S, interface.keep_listening, "interface")
     schedule.start()
     announcer.start()
     notifier.ready()
@@ -136,6 +144,7 @@ async def run(config: Path) -> None:
     finally:
         notifier.stopping()
         await schedule.stop()
+        await interface.close()
         await forecaster.close()
         try:
             async with asyncio.timeout(STOP_S):

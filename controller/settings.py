@@ -11,6 +11,7 @@ from controller.departures import Wants
 from controller.limits import Limits
 from controller.model import Prices
 from controller.settings_forecast import ForecastSettings
+from controller.settings_interface import InterfaceSettings
 from controller.settings_notify import NotifySettings
 from controller.settings_plan import DepartureSettings, PlanSettings
 from controller.settings_tariffs import TariffSettings
@@ -112,6 +113,9 @@ class ChargerSettings(_Section):
     min_current_a: int = Field(6, ge=6, le=32, description="least the car accepts; 8 for a Renault Zoe")
     allow_phase_switch: bool = Field(True, description="change between one and three phases")
     l1_phase: int = Field(1, ge=1, le=3, description="grid phase that feeds the charger's L1")
+    energy_leash_kwh: float | None = Field(
+        None, ge=2, le=50, description="keep the charger's own energy limit so far ahead of the car"
+    )
 
     @field_validator("serial")
     @classmethod
@@ -314,6 +318,9 @@ class Settings(_Section):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
     log: LogSettings = Field(default_factory=LogSettings, description="the journal")
     notify: NotifySettings = Field(default_factory=NotifySettings, description="who is told what went wrong")
+    interface: InterfaceSettings = Field(
+        default_factory=InterfaceSettings, description="what programs may ask and tell over HTTP"
+    )
     forecast: ForecastSettings = Field(default_factory=ForecastSettings, description="the sun ahead")
 
     @field_validator("car")
@@ -351,6 +358,7 @@ class Settings(_Section):
             strict_export=site.strict_export,
             unbalance_limit_a=site.unbalance_limit_a,
             blind_a=site.blind_a,
+            leash_wh=None if charger.energy_leash_kwh is None else 1000 * charger.energy_leash_kwh,
             l1_phase=charger.l1_phase,
             allow_phase_switch=charger.allow_phase_switch,
             meter_fresh_s=timing.meter_fresh_s,

@@ -279,7 +279,7 @@ class World:
         if not lost:
             self.under_way.append((self.now_s + self.late_s, keys))
         kind = OutcomeKind.UNKNOWN if self.cloud_down else OutcomeKind.ACCEPTED
-        self.state = pipeline.answered(self.state, WriteOutcome(kind))
+        self.state = pipeline.answered(self.state, send.settings, WriteOutcome(kind))
 
     def true_offer(self) -> tuple[int, int]:
         """Return the most the box offers or will offer once what is under way arrives."""
