@@ -81,6 +81,21 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + CAR + "max_curent_a = 8\n", ["[[car]] 1 max_curent_a", "Did you mean max_current_a?"]),
         (GOOD + CAR + "min_current_a = 10\nmax_current_a = 8\n", ["[[car]] 1", "above max_current_a"]),
         (GOOD + CAR + CAR, ["[car]", "card of its own"]),
+        (GOOD + '[[departure]]\ntime = "7:00"\nneed_kwh = 9.0\n', ["[[departure]] 1 time", "7:00", "17:30"]),
+        (GOOD + '[[departure]]\ntime = "07:00"\n', ["[[departure]] 1 need_kwh", "missing", "plugged in"]),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndays = ["Mon-Fri"]\ndate = "2027-08-14"\n',
+            ["[[departure]] 1", "exclude each other"],
+        ),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndate = "14.8.2027"\n',
+            ["[[departure]] 1 date", "14.8.2027", "2027-08-14"],
+        ),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndays = ["Mo-Fr"]\n',
+            ["[[departure]] 1", "Mo-Fr", "Mon-Wed"],
+        ),
+        (GOOD + "[plan]\nceiling_ct = 30.0\n", ["[plan] ceiling_ct", "Did you mean ceiling_ct_per_kwh?"]),
         (GOOD + CAR + CAR + "card = 2\n", ["[car]", "name of its own"]),
         (GOOD + CAR + "battery_kwh = 0.5\n", ["[[car]] 1 battery_kwh", "found '0.5'", "usable"]),
         (GOOD + CAR + "charge_efficiency = 90.0\n", ["[[car]] 1 charge_efficiency", "share"]),
@@ -180,6 +195,8 @@ def test_the_example_shows_every_option_once_and_its_default() -> None:
     document = tomllib.loads("\n".join(uncommented))
     for zone in (*document["tariff"].pop("zones"), *document["tariff"].pop("grid_fees")):
         assert ZoneSettings.model_validate(zone)  # samples of which each needs another choice
+    for departure in document["departure"]:
+        del departure["date"]  # a sample of both kinds, of which each excludes the other
     assert Settings.model_validate(document)
     for table, section in document.items():
         if isinstance(section, list):  # samples: everything about a car is learned by default
