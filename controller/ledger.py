@@ -309,6 +309,11 @@ class Ledger:
         sql = f"SELECT {columns} FROM soc_reports WHERE id > ? ORDER BY id DESC LIMIT 100"  # noqa: S608
         return [SocReport(*row) for row in self._rows(sql, (after_row,))][::-1]
 
+    def record_soc(self, wall_ms: int, car: str, soc_pct: float) -> bool:
+        """Write down what a program pushed, from any thread; return whether it is on disk."""
+        sql = "INSERT INTO soc_reports (wall_ms, car, soc_pct, source) VALUES (?,?,?,'pushed')"
+        return self._write(sql, (wall_ms, car, soc_pct))
+
     def count_soc_report(self, row: int, counter_wh: float | None) -> None:
         """Keep where the charger's counter stood when a report was taken up."""
         sql = "UPDATE soc_reports SET counter_wh = ? WHERE id = ?"

@@ -36,6 +36,7 @@ from controller.model import (
     limit_label,
 )
 from controller.phases import PhaseHistory
+from controller.planning import Planning, sight
 from controller.senses import Devices, Senses
 from controller.soc_store import CarSoc
 from controller.supervised import Supervised
@@ -74,7 +75,9 @@ class Loop:
         cars: Sequence[KnownCar] = (),
         late_s: float = LATE_S,
         dark: Callable[[], bool] = lambda: False,
+        planning: Planning | None = None,
     ) -> None:
+        self._planning = planning
         self._devices, self._strategy, self._limits = devices, strategy, limits
         self._late_s = late_s
         self._prices, self._ledger, self._clock = prices, ledger, clock
@@ -131,6 +134,8 @@ class Loop:
         before = self.state
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
+        if self._planning is not None:
+            self._planning.observe(sight(self.state, snap.charger, self._limits))
         if self.state.strategy_faults > before.strategy_faults:
             self._strategy_failed(now_s, decision)
         self._follow_link(before, decision)
@@ -157,7 +162,9 @@ class Loop:
 
     def _seen(self, now_s: float) -> snapshot.Observations:
         """Return what is known; after a late tick only what is of the last moments."""
-        seen = self.senses.observations(now_s, self._last_tick_s, self._prices())
+        plan = self._planning
+        worth, needs = (plan.worth(now_s), plan.needs(now_s)) if plan is not None else (None, ())
+        seen = self.senses.observations(now_s, self._last_tick_s, self._prices(), worth, needs)
         gap_s = now_s - self._last_tick_s
         if gap_s <= self._late_s or self.ticks == 0:
             return seen

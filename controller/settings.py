@@ -7,10 +7,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from controller.car import CHARGE_EFFICIENCY, KnownCar
+from controller.departures import Wants
 from controller.limits import Limits
 from controller.model import Prices
 from controller.settings_forecast import ForecastSettings
+from controller.settings_interface import InterfaceSettings
 from controller.settings_notify import NotifySettings
+from controller.settings_plan import DepartureSettings, PlanSettings
 from controller.settings_tariffs import TariffSettings
 
 
@@ -304,6 +307,10 @@ class Settings(_Section):
     strategy: StrategyChoice = Field(default_factory=StrategyChoice, description="what decides")
     prices: PriceSettings = Field(default_factory=PriceSettings, description="what things cost")
     tariff: TariffSettings | None = Field(None, description="prices that change over the day")
+    departure: list[DepartureSettings] = Field(
+        default_factory=list, description="when the car leaves, a table [[departure]] for each"
+    )
+    plan: PlanSettings = Field(default_factory=PlanSettings, description="what the plan may do")
     car: list[CarSettings] = Field(default_factory=list, description="cars, a table [[car]] for each")
     site: SiteSettings = Field(default_factory=SiteSettings, description="the house connection")
     timing: TimingSettings = Field(default_factory=TimingSettings, description="how often, how old")
@@ -311,6 +318,9 @@ class Settings(_Section):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
     log: LogSettings = Field(default_factory=LogSettings, description="the journal")
     notify: NotifySettings = Field(default_factory=NotifySettings, description="who is told what went wrong")
+    interface: InterfaceSettings = Field(
+        default_factory=InterfaceSettings, description="what programs may ask and tell over HTTP"
+    )
     forecast: ForecastSettings = Field(default_factory=ForecastSettings, description="the sun ahead")
 
     @field_validator("car")
@@ -326,6 +336,16 @@ class Settings(_Section):
     def known_cars(self) -> tuple[KnownCar, ...]:
         """Return the cars the config names."""
         return tuple(car.known() for car in self.car)
+
+    def wants(self) -> Wants:
+        """Return what the planner is asked for."""
+        plan = self.plan
+        return Wants(
+            tuple(departure.habit() for departure in self.departure),
+            plan.ceiling_ct_per_kwh,
+            plan.later_value_ct_per_kwh,
+            plan.max_power_w,
+        )
 
     def limits(self) -> Limits:
         """Return what the safety stages obey."""

@@ -88,6 +88,11 @@ KINDS = {
     "other_logic": Kind(
         "another logic in the charger", "Both decide.", "Switch it to Basic in the go-e app.", patience_s=60.0
     ),
+    "interface": Kind(
+        "the HTTP interface",
+        "Control goes on; programs are not heard.",
+        "Choose another port or host in [interface].",
+    ),
     "unclean": Kind(
         "a restart",
         "Control goes on; nothing is raised before meter and charger have been read.",
