@@ -128,9 +128,10 @@ def same(one_wh: float, other_wh: float) -> bool:
     return one_wh == other_wh or isclose(one_wh, other_wh, rel_tol=0.0, abs_tol=0.5)
 
 
-def restored(theirs_wh: float, ours_wh: tuple[float, ...], now_s: float) -> Leash:
+def restored(theirs_wh: float, ours_wh: tuple[float, ...], now_s: float, *, released: bool = False) -> Leash:
     """Return what an earlier run left behind: its writes may still be on their way."""
-    return Leash(theirs_wh, ours_wh[-REMEMBERED:], last_ours_s=now_s, last_theirs_s=now_s)
+    ours = ours_wh[-REMEMBERED:]
+    return Leash(theirs_wh, ours, last_ours_s=now_s, last_theirs_s=now_s, released=released)
 
 
 def stands(leash: Leash, status: ChargerStatus | None) -> bool:

@@ -1,6 +1,6 @@
 """The energy leash on disk: which limit was the user's and which are ours, before the first one leaves."""
 
-from math import inf, isinf
+from math import inf
 
 from controller.leash import REMEMBERED, Leash, restored
 from controller.ledger import Ledger
@@ -17,17 +17,18 @@ class LeashStore:
         rows = self._ledger.open_limits(REMEMBERED)
         if not rows:
             return Leash()
-        theirs_wh = rows[-1][0]
-        return restored(inf if theirs_wh is None else theirs_wh, tuple(ours for _, ours in rows), now_s)
+        theirs_wh, _, released = rows[-1]
+        ours_wh = tuple(ours for _, ours, _ in rows)
+        return restored(inf if theirs_wh is None else theirs_wh, ours_wh, now_s, released=bool(released))
 
     def keep(self, before: Leash, after: Leash) -> None:
-        """Write down a limit of ours that is about to leave, or that theirs is back."""
+        """Write down a limit of ours that is about to leave, what the user has set, or that all is over."""
         new = [limit_wh for limit_wh in after.ours_wh if limit_wh not in before.ours_wh]
-        theirs_wh = after.theirs_wh
-        if theirs_wh is not None:
-            if not new and before.on and before.theirs_wh != theirs_wh:
-                new = list(after.ours_wh[-1:])  # theirs is another one now
-            for limit_wh in new:
-                self._ledger.record_limit(None if isinf(theirs_wh) else theirs_wh, limit_wh)
-        elif before.on:
+        changed = before.theirs_wh != after.theirs_wh or before.released != after.released
+        if after.on and changed and not new:
+            new = list(after.ours_wh[-1:])
+        for limit_wh in new:
+            theirs_wh = None if after.theirs_wh in (None, inf) else after.theirs_wh
+            self._ledger.record_limit(theirs_wh, limit_wh, released=after.released)
+        if (before.on or before.released) and not (after.on or after.released):
             self._ledger.end_limits()

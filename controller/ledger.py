@@ -342,18 +342,21 @@ class Ledger:
 
     # -- the charger's energy limit -------------------------------------------------------------
 
-    def record_limit(self, theirs_wh: float | None, ours_wh: float) -> None:
-        """Commit a limit of ours before it leaves, and what the user had (None: no limit), in Wh."""
-        sql = "INSERT INTO leash (wall_ms, theirs_wh, ours_wh) VALUES (?,?,?)"
-        self._write(sql, (self._now_ms(), theirs_wh, ours_wh))
+    def record_limit(self, theirs_wh: float | None, ours_wh: float, *, released: bool) -> None:
+        """Commit a limit of ours before it leaves, and what the user had (None: no limit), in Wh.
+
+        `released`: the user has set theirs with ours in force, so the leash rests.
+        """
+        sql = "INSERT INTO leash (wall_ms, theirs_wh, ours_wh, released) VALUES (?,?,?,?)"
+        self._write(sql, (self._now_ms(), theirs_wh, ours_wh, int(released)))
 
     def end_limits(self) -> None:
         """Commit that the user's limit is back, or that they have set another."""
         self._write("UPDATE leash SET ended_ms = ? WHERE ended_ms IS NULL", (self._now_ms(),))
 
-    def open_limits(self, most: int) -> list[tuple[float | None, float]]:
-        """Return (theirs, ours) in Wh of the last limits of ours that may be at the charger, oldest first."""
-        sql = "SELECT theirs_wh, ours_wh FROM leash WHERE ended_ms IS NULL ORDER BY id DESC LIMIT ?"
+    def open_limits(self, most: int) -> list[tuple[float | None, float, int]]:
+        """Return (theirs, ours, released) in Wh of the limits that may be at the charger, oldest first."""
+        sql = "SELECT theirs_wh, ours_wh, released FROM leash WHERE ended_ms IS NULL ORDER BY id DESC LIMIT ?"
         return self._rows(sql, (most,))[::-1]
 
     # -- state, upkeep --------------------------------------------------------------------------

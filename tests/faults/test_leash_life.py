@@ -145,7 +145,9 @@ async def test_l3_what_the_app_sets_meanwhile_wins(tmp_path: Path, new: float | 
         count = len(asked(life))
         life.box.dwo = new
         await life.until(lambda: bool(life.events("leash")), 60, "noticed")
-        await life.run(3600)
+        await life.run(1800)
+        await life.restart()
+        await life.run(1800)
         assert (life.box.dwo, len(asked(life))) == (new, count)
         car = life.box.unplug()
         await life.run(600)

@@ -261,7 +261,10 @@ def test_the_ledger_knows_theirs_and_ours_before_anything_leaves(tmp_path: Path,
     assert left.is_ours(4000.0)
     changed = see(left, 300.0, 777.0)[0]
     store.keep(left, changed)
-    assert store.load(0.0).theirs_wh == 777.0
-    store.keep(changed, Leash())
+    again = store.load(0.0)
+    assert (again.theirs_wh, again.released) == (777.0, True)  # theirs wins over a restart too
+    store.keep(changed, Leash(released=True))
+    assert store.load(0.0).released
+    store.keep(Leash(released=True), Leash())
     assert not store.load(0.0).on
     ledger.close()
