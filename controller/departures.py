@@ -16,13 +16,16 @@ DAY_S = 86_400.0
 class Habit:
     """A departure as people say it: at this time, on these days of the week (Monday is 0) or on one date.
 
-    `need_wh` is what the car takes from plug-in until then.
+    `need_wh` is what the car takes from plug-in until then, `target_pct` how full its battery shall be; with
+    both, the need stands in while nobody knows how full it is. `car` is the config's name, empty for any.
     """
 
     at: time
     days: frozenset[int]
     on: date | None
-    need_wh: float
+    need_wh: float | None = None
+    target_pct: float | None = None
+    car: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +40,25 @@ class Wants:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """One departure: UTC seconds, and what the car takes from plug-in until then in Wh."""
+    """One departure: UTC seconds, and what is wanted of it."""
 
     at_s: float
-    need_wh: float
+    habit: Habit
 
 
-def leavings(habits: Sequence[Habit], zone: ZoneInfo, from_s: float, until_s: float) -> tuple[Leaving, ...]:
-    """Return the departures after `from_s` up to `until_s`, by time; of two at one instant the larger."""
-    found: dict[float, float] = {}
+def leavings(
+    habits: Sequence[Habit], zone: ZoneInfo, from_s: float, until_s: float, car: str = ""
+) -> tuple[Leaving, ...]:
+    """Return the departures of a car after `from_s` up to `until_s`, by time."""
+    found = []
     for habit in habits:
+        if habit.car not in ("", car):
+            continue
         for day in _days(habit, zone, from_s, until_s):
             at_s = datetime.combine(day, habit.at, zone).timestamp()
             if from_s < at_s <= until_s:
-                found[at_s] = max(found.get(at_s, 0.0), habit.need_wh)
-    return tuple([Leaving(at_s, need_wh) for at_s, need_wh in sorted(found.items())])
+                found.append(Leaving(at_s, habit))
+    return tuple(sorted(found, key=lambda leaving: leaving.at_s))
 
 
 def _days(habit: Habit, zone: ZoneInfo, from_s: float, until_s: float) -> Iterable[date]:

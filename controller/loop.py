@@ -36,11 +36,12 @@ from controller.model import (
     limit_label,
 )
 from controller.phases import PhaseHistory
-from controller.planning import Planning, sight
+from controller.planning import Planning
 from controller.senses import Devices, Senses
 from controller.soc_store import CarSoc
 from controller.supervised import Supervised
 from controller.units import MAX_CURRENT_A
+from controller.wanted import sight
 from controller.watchdog import Notifier, Progress
 
 log = logging.getLogger(__name__)
@@ -135,7 +136,7 @@ class Loop:
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
         if self._planning is not None:
-            self._planning.observe(sight(self.state, snap.charger, self._limits))
+            self._planning.observe(sight(self.state, snap.charger, self._limits, self.soc.now()))
         if self.state.strategy_faults > before.strategy_faults:
             self._strategy_failed(now_s, decision)
         self._follow_link(before, decision)
@@ -430,6 +431,7 @@ class Loop:
         until_s = getattr(decision.action, "until_s", None)
         if until_s is not None:
             facts["hold_left_s"] = max(until_s - snap.now_s, 0.0)
+        facts |= self._planning.wanted.facts() if self._planning is not None else {}
         facts |= {
             "car_connected": self.state.link.connected,
             "car_power_w": snap.car_power_w,

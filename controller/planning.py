@@ -8,27 +8,21 @@ decision from the config and the charger's counter, so the strategy's latest sta
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from controller import phases
 from controller.clock import Clock
-from controller.departures import Leaving, Wants, leavings
+from controller.departures import Wants
 from controller.horizon import PriceSlot, SurplusSlot
-from controller.limits import Limits
-from controller.model import CarState, Charge, ChargerStatus, Need, Prices, Worth
-from controller.pipeline import LoopState
+from controller.model import Need, Prices, Worth
 from controller.planner.plan import Plan, PlannedSlot, Reason, make_plan
-from controller.planner.task import SLOT_S, CarPower, Departure, Task, make_slots
+from controller.planner.task import SLOT_S, Departure, Task, make_slots
+from controller.wanted import Sight, Wanted
 
 log = logging.getLogger(__name__)
 
 HORIZON_S = 36 * 3600.0
 """How far a plan reaches: what is published of prices at most, and a night and a day of sun."""
-
-FARTHEST_S = 72 * 3600.0
-"""A departure beyond this is left to a later plan."""
 
 VALID_S = 1800.0
 """A plan older than this says nothing any more (planning.md 3.4)."""
@@ -47,41 +41,6 @@ CHEAP_S = 4 * 3600.0
 
 MISSED_WH = 200.0
 """What is missing at a departure is told from this on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What the loop sees of car and charger at one decision; energies in Wh since plug-in or ever."""
-
-    connected: bool = False
-    complete: bool = False
-    charging: bool = False
-    phases_set: int = 3
-    power: CarPower = CarPower()  # noqa: RUF009 - frozen
-    counter_wh: float | None = None
-    session_wh: float | None = None
-
-
-def sight(state: LoopState, status: ChargerStatus | None, limits: Limits) -> Sight:
-    """Return what the planner may count on: what is on the cable, and what this car is known to take."""
-    link, car = state.link, state.cars.traits
-    options = phases.options(status, link.phases_set, limits, car)
-    if state.gate.phase.changes >= limits.phase_changes_per_plugin:
-        options = (link.phases_set,)  # none is left before the next plug-in
-    used = tuple(sorted({min(count, car.phases_used or count) for count in options}))
-    least_a = max(limits.min_current_a, car.min_current_a or 0)
-    most_a = min(limits.max_current_a, car.max_current_a or limits.max_current_a)
-    if car.max_draw_a is not None:
-        most_a = min(most_a, int(car.max_draw_a))
-    return Sight(
-        connected=link.connected,
-        complete=status is not None and status.car is CarState.COMPLETE,
-        charging=isinstance(link.in_force, Charge),
-        phases_set=min(link.phases_set, max(used)),
-        power=CarPower(least_a, max(most_a, least_a), used),
-        counter_wh=status.energy_wh if status is not None else None,
-        session_wh=status.session_wh if status is not None else None,
-    )
 
 
 def later_value_ct(prices: Sequence[PriceSlot], wants: Wants) -> float:
@@ -116,6 +75,7 @@ def make_task(
         tuple(departures),
         car=car,
         later_value_ct=later_value_ct(prices, wants),
+        room_wh=None if sight.soc is None else sight.soc.room_wh,
         ceiling_ct=wants.ceiling_ct,
         phases_now=sight.phases_set if sight.phases_set in car.phases else max(car.phases),
         charging_now=sight.charging and sight.phases_set in car.phases,
@@ -140,8 +100,7 @@ class Planning:
     ) -> None:
         self._wants, self._prices, self._surplus, self._stamp = wants, prices, surplus, stamp
         self._fixed, self._clock, self._zone, self._note = fixed, clock, zone, note
-        self._sight = Sight()
-        self._begun_wh: float | None = None
+        self.wanted = Wanted(wants.habits, zone, clock)
         self._key: tuple[object, ...] = ()
         self._made_s: float | None = None
         self._begun_plan_wh = 0.0
@@ -153,31 +112,20 @@ class Planning:
 
     def observe(self, sight: Sight) -> None:
         """Take what is on the cable; a car that comes begins anew, one that goes takes its plan along."""
-        came = sight.connected and not self._sight.connected
-        self._sight = sight
+        self.wanted.observe(sight)
         if not sight.connected:
-            self._begun_wh, self.plan, self._made_s, self._key, self._said = None, None, None, (), None
-        if sight.connected and (came or self._begun_wh is None) and sight.counter_wh is not None:
-            # The charger's own count since plug-in is good for one thing: where this session began.
-            self._begun_wh = sight.counter_wh - max(sight.session_wh or 0.0, 0.0)
-
-    @property
-    def charged_wh(self) -> float:
-        """Return what this car took since it was plugged in; a counter that went back says nothing."""
-        if self._begun_wh is None or self._sight.counter_wh is None:
-            return 0.0
-        return max(self._sight.counter_wh - self._begun_wh, 0.0)
+            self.plan, self._made_s, self._key, self._said = None, None, (), None
 
     def needs(self, now_s: float) -> tuple[Need, ...]:
         """Return what is missing at the departures ahead (monotonic), nothing without a car or a full one."""
-        if not self._sight.connected or self._sight.complete:
+        if not self.wanted.sight.connected or self.wanted.sight.complete:
             return ()
         shift_s = now_s - self._now_s()
-        return tuple([Need(d.at_s + shift_s, d.need_wh) for d in self._departures()])
+        return tuple([Need(d.at_s + shift_s, d.need_wh) for d in self.wanted.departures()])
 
     def worth(self, now_s: float) -> Worth | None:
         """Return what a kWh is worth now by the last plan, None where there is none that holds."""
-        if self.plan is None or self._made_s is None or not self._sight.connected:
+        if self.plan is None or self._made_s is None or not self.wanted.sight.connected:
             return None
         slot = self.plan.at(self._now_s())
         if slot is None or now_s >= self._made_s + VALID_S:
@@ -192,7 +140,7 @@ class Planning:
         """Return why a kWh is worth what it is in this slot."""
         if slot.reason is Reason.FULL:
             return "the battery is full by then"
-        ahead = next((d for d in self._departures() if d.at_s >= slot.end_s and d.need_wh > 0), None)
+        ahead = next((d for d in self.wanted.departures() if d.at_s >= slot.end_s and d.need_wh > 0), None)
         if slot.reason is Reason.LATER or ahead is None:
             return "what a later kWh costs"
         when = datetime.fromtimestamp(ahead.at_s, self._zone)
@@ -202,7 +150,7 @@ class Planning:
 
     async def tick(self) -> None:
         """Plan anew if something changed; to be called every few seconds."""
-        mono_s, sight = float(self._clock.monotonic()), self._sight
+        mono_s, sight = float(self._clock.monotonic()), self.wanted.sight
         if not sight.connected:
             return
         key = self._state_of_the_world()
@@ -211,18 +159,23 @@ class Planning:
         if not stale or fresh:
             return
         self._key = key  # what cannot be planned is not tried again and again
-        task, begun_wh = self.task(), self.charged_wh
+        task, begun_wh = self.task(), self.wanted.charged_wh
         plan = await asyncio.to_thread(make_plan, task)
-        if not self._sight.connected:  # it left while we were thinking
+        if not self.wanted.sight.connected:  # it left while we were thinking
             return
         first = self.plan is None
         self.plan, self._made_s, self._begun_plan_wh = plan, mono_s, begun_wh
         self._tell(plan, first=first)
+        if (asked := self.wanted.question()) is not None:
+            self._note("plan", "warning", asked)
 
     def task(self) -> Task:
         """Return what would be planned now."""
         now_s = self._now_s()
-        departures = self._departures() if not self._sight.complete else ()
+        departures = list[Departure]()
+        for departure in self.wanted.departures() if not self.wanted.sight.complete else ():
+            if not departures or departure.need_wh > departures[-1].need_wh:
+                departures.append(departure)  # what one departure needs, the next one has
         until_s = max([now_s + HORIZON_S, *(d.at_s for d in departures)])
         prices = self._prices(now_s // SLOT_S * SLOT_S, until_s)  # this quarter too may be an estimate
         if not prices:  # no market, no estimate: the fixed price stands in, and is called an estimate
@@ -232,27 +185,16 @@ class Planning:
             )
             prices = (slot,)
         surplus = self._surplus(now_s, until_s)
-        return make_task(now_s, self._sight, departures, prices, surplus, self._wants, self._fixed)
-
-    def _departures(self) -> tuple[Departure, ...]:
-        """Return the departures ahead with what is missing now."""
-        charged_wh = self.charged_wh
-        return tuple(
-            [Departure(leaving.at_s, max(leaving.need_wh - charged_wh, 0.0)) for leaving in self._leavings()]
-        )
-
-    def _leavings(self) -> tuple[Leaving, ...]:
-        now_s = self._now_s()
-        return leavings(self._wants.habits, self._zone, now_s, now_s + FARTHEST_S)
+        return make_task(now_s, self.wanted.sight, departures, prices, surplus, self._wants, self._fixed)
 
     def _state_of_the_world(self) -> tuple[object, ...]:
         """Return a value that is another one whenever a plan may have become wrong."""
-        sight = self._sight
+        sight = self.wanted.sight
         return (
             self._now_s() // SLOT_S,
             self._stamp(),
-            tuple([(departure.at_s, departure.need_wh > 0) for departure in self._departures()]),
-            (sight.complete, sight.power),
+            tuple([(departure.at_s, departure.need_wh > 0) for departure in self.wanted.departures()]),
+            (sight.complete, sight.power, sight.car, sight.soc is None),
         )
 
     def _beside_the_band(self) -> bool:
@@ -265,14 +207,14 @@ class Planning:
                 break
             share = (min(slot.end_s, now_s) - slot.begin_s) / (slot.end_s - slot.begin_s)
             low_wh, high_wh = low_wh + share * slot.p10_wh, high_wh + share * slot.p90_wh
-        taken_wh = self.charged_wh - self._begun_plan_wh
+        taken_wh = self.wanted.charged_wh - self._begun_plan_wh
         return not low_wh - BAND_WH <= taken_wh <= high_wh + BAND_WH
 
     def _tell(self, plan: Plan, *, first: bool) -> None:
-        ahead = next((d for d in self._departures() if d.need_wh > 0), None)
+        ahead = next((d for d in self.wanted.departures() if d.need_wh > 0), None)
         if ahead is None:
             return
-        when = f"{datetime.fromtimestamp(ahead.at_s, self._zone):%a %H:%M}"
+        when = f"{self.wanted.when(ahead.at_s)}"
         if plan.missing_wh > MISSED_WH and int(ahead.at_s) not in self._told:
             self._told = {int(ahead.at_s)}
             text = f"{plan.missing_wh / 1000:.1f} kWh will be missing at {when}: there is no time for more. "

@@ -333,6 +333,23 @@ class Settings(_Section):
             raise ValueError("each [[car]] needs a name of its own")
         return value
 
+    @model_validator(mode="after")
+    def _departures_fit(self) -> "Settings":
+        sizes = {car.name: car.battery_kwh for car in self.car}
+        for number, departure in enumerate(self.departure, start=1):
+            if departure.car is not None and departure.car not in sizes:
+                known = ", ".join(sizes) or "none"
+                raise ValueError(
+                    f"[[departure]] {number} car: {departure.car!r} is no [[car]]; known: {known}"
+                )
+            named = sizes if departure.car is None else {departure.car: sizes[departure.car]}
+            if departure.target_pct is not None and not any(named.values()):
+                raise ValueError(
+                    f"[[departure]] {number} target_pct needs battery_kwh in [[car]], the usable size of the "
+                    "battery. Remedy: add it there, or say need_kwh"
+                )
+        return self
+
     def known_cars(self) -> tuple[KnownCar, ...]:
         """Return the cars the config names."""
         return tuple(car.known() for car in self.car)

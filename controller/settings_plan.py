@@ -24,7 +24,13 @@ class DepartureSettings(_Section):
         default_factory=list, description='e.g. ["Mon-Fri"] or ["Sat", "Sun"]; none: every day'
     )
     date: str | None = Field(None, description='one day instead of days, e.g. "2027-08-14"')
-    need_kwh: float = Field(gt=0, le=200, description="what the car shall have taken since it was plugged in")
+    need_kwh: float | None = Field(
+        None, gt=0, le=200, description="what the car shall have taken since it was plugged in"
+    )
+    target_pct: float | None = Field(
+        None, gt=0, le=100, description="how full its battery shall be; needs battery_kwh in [[car]]"
+    )
+    car: str | None = Field(None, min_length=1, description="name of a [[car]]; none: any car")
 
     @field_validator("time")
     @classmethod
@@ -55,9 +61,11 @@ class DepartureSettings(_Section):
         return value
 
     @model_validator(mode="after")
-    def _one_kind_of_day(self) -> "DepartureSettings":
+    def _complete(self) -> "DepartureSettings":
         if self.date is not None and self.days:
             raise ValueError("days and date exclude each other: a habit, or a single day")
+        if self.need_kwh is None and self.target_pct is None:
+            raise ValueError("need_kwh or target_pct is missing: how much does the car need?")
         return self
 
     def habit(self) -> Habit:
@@ -65,7 +73,8 @@ class DepartureSettings(_Section):
         named = {day for text in self.days for day in span(text, DAYS)}
         days = frozenset() if self.date is not None else frozenset(named or range(7))
         on = None if self.date is None else date.fromisoformat(self.date)
-        return Habit(time.fromisoformat(self.time), days, on, self.need_kwh * 1000)
+        need_wh = None if self.need_kwh is None else self.need_kwh * 1000
+        return Habit(time.fromisoformat(self.time), days, on, need_wh, self.target_pct, self.car or "")
 
 
 class PlanSettings(_Section):

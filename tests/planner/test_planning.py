@@ -11,7 +11,9 @@ from controller.clock import SimClock
 from controller.departures import Habit, Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Prices
-from controller.planning import Planning, Sight, later_value_ct
+from controller.planning import Planning, later_value_ct
+from controller.state_of_charge import Soc
+from controller.wanted import Sight
 
 START = datetime(2026, 11, 25, 18, 5, tzinfo=UTC)
 DAILY = frozenset(range(7))
@@ -35,12 +37,13 @@ class House:
         self,
         need_wh: float = 12_000.0,
         prices: Callable[[float, float], Sequence[PriceSlot]] = night_tariff,
+        habit: Habit | None = None,
         **wants: float,
     ) -> None:
         self.clock = SimClock(START)
         self.stamp = 0
         self.notes: list[tuple[str, str, str]] = []
-        habits = (Habit(time(7, 0), DAILY, None, need_wh),) if need_wh else ()
+        habits = (habit or Habit(time(7, 0), DAILY, None, need_wh),)
         self.counter_wh = 500_000.0
         self.planning = Planning(
             Wants(habits, **wants),
@@ -134,6 +137,47 @@ async def test_a_full_car_needs_nothing() -> None:
     house = House()
     house.see(complete=True)
     assert house.planning.needs(house.now_s) == ()
+
+
+FULL_60 = Soc(60.0, 50.0, 0.9, 60.0, "hand")
+
+
+def in_percent(**wanted: object) -> House:
+    """Return a house whose departure is at 80 % of 50 kWh."""
+    return House(habit=Habit(time(7, 0), DAILY, None, **{"target_pct": 80.0, **wanted}))  # type: ignore[arg-type]
+
+
+async def test_a_target_in_percent_needs_what_is_missing_at_the_cable() -> None:
+    """From 60 to 80 % of 50 kWh at 90 % efficiency: 11.1 kWh, whatever the session took so far."""
+    house = in_percent()
+    house.counter_wh += 4_000
+    house.see(soc=FULL_60, session_wh=4_000.0)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(10_000 / 0.9)
+
+
+async def test_percents_without_a_state_of_charge_are_asked_for_once() -> None:
+    """Nothing is needed then, and a warning says what to do; a need beside the target stands in."""
+    house = in_percent()
+    house.see()
+    await house.after(0)
+    await house.after(900)
+    assert house.planning.needs(house.now_s) == ()
+    [(kind, severity, text)] = house.notes
+    assert (kind, severity) == ("plan", "warning")
+    assert "80 % are wanted by Thu 07:00" in text
+    assert "ampilot soc" in text
+    house = in_percent(need_wh=7_000.0)
+    house.see()
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(7_000)
+
+
+async def test_a_departure_of_another_car_is_not_kept() -> None:
+    """It is the Zoe that leaves at seven; the car at the cable is known as another one, or not at all."""
+    house = in_percent(target_pct=None, need_wh=7_000.0, car="Zoe")
+    house.see(car="Twizy")
+    assert house.planning.needs(house.now_s) == ()
+    house.see(car="Zoe")
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(7_000)
 
 
 async def test_a_plan_older_than_half_an_hour_is_none() -> None:

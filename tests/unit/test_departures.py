@@ -30,7 +30,7 @@ def test_a_working_week_leaves_out_the_weekend() -> None:
 def test_now_is_past_and_the_end_counts() -> None:
     """A departure that is just now is over; one at the very end of the span is in it."""
     begin, end = utc("2026-11-26T06:00"), utc("2026-11-27T06:00")
-    assert leavings([daily("07:00")], BERLIN, begin, end) == (Leaving(end, 9000.0),)
+    assert leavings([daily("07:00")], BERLIN, begin, end) == (Leaving(end, daily("07:00")),)
 
 
 def test_in_spring_the_hour_that_is_missing_is_the_next() -> None:
@@ -49,13 +49,15 @@ def test_a_single_day_comes_once() -> None:
     """Within four days around it, and never again."""
     trip = Habit(time(5, 15), frozenset(), date(2026, 12, 24), 30_000.0)
     assert leavings([trip], BERLIN, utc("2026-12-23T00:00"), utc("2026-12-27T00:00")) == (
-        Leaving(utc("2026-12-24T04:15"), 30_000.0),
+        Leaving(utc("2026-12-24T04:15"), trip),
     )
     assert leavings([trip], BERLIN, utc("2026-12-24T05:00"), utc("2026-12-28T00:00")) == ()
 
 
-def test_of_two_at_one_instant_the_larger_counts() -> None:
-    """A habit of 9 kWh and a trip of 30 on the same morning."""
-    trip = Habit(time(7, 0), frozenset(), date(2026, 11, 27), 30_000.0)
-    found = leavings([daily("07:00"), trip], BERLIN, utc("2026-11-26T12:00"), utc("2026-11-27T12:00"))
-    assert found == (Leaving(utc("2026-11-27T06:00"), 30_000.0),)
+def test_a_departure_of_another_car_is_none_of_ours() -> None:
+    """One for the Zoe, one for any car; an unknown car keeps what is for any."""
+    zoe = Habit(time(6, 0), DAILY, None, 9000.0, car="Zoe")
+    habits, span = [zoe, daily("07:00")], (utc("2026-11-26T12:00"), utc("2026-11-27T12:00"))
+    assert [leaving.habit for leaving in leavings(habits, BERLIN, *span, "Zoe")] == habits
+    assert [leaving.habit for leaving in leavings(habits, BERLIN, *span, "Twizy")] == habits[1:]
+    assert [leaving.habit for leaving in leavings(habits, BERLIN, *span)] == habits[1:]

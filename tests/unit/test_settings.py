@@ -82,7 +82,15 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + CAR + "min_current_a = 10\nmax_current_a = 8\n", ["[[car]] 1", "above max_current_a"]),
         (GOOD + CAR + CAR, ["[car]", "card of its own"]),
         (GOOD + '[[departure]]\ntime = "7:00"\nneed_kwh = 9.0\n', ["[[departure]] 1 time", "7:00", "17:30"]),
-        (GOOD + '[[departure]]\ntime = "07:00"\n', ["[[departure]] 1 need_kwh", "missing", "plugged in"]),
+        (GOOD + '[[departure]]\ntime = "07:00"\n', ["[[departure]] 1", "need_kwh or target_pct is missing"]),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\ntarget_pct = 80.0\n',
+            ["[[departure]] 1 target_pct", "battery_kwh in [[car]]", "need_kwh"],
+        ),
+        (
+            GOOD + CAR + '[[departure]]\ntime = "07:00"\nneed_kwh = 8.0\ncar = "B"\n',
+            ["[[departure]] 1 car", "'B'", "known: A"],
+        ),
         (
             GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndays = ["Mon-Fri"]\ndate = "2027-08-14"\n',
             ["[[departure]] 1", "exclude each other"],
