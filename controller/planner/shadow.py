@@ -10,10 +10,11 @@ tracks from both sides of the step are joined and mended.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.planner.join import joined
 from controller.planner.ladder import ladders
-from controller.planner.mend import joined, mended
+from controller.planner.mend import mended
 from controller.planner.task import Task
-from controller.planner.track import FULL_KWH, Choice, Slots, Track, best_track, ending_ct, track_of
+from controller.planner.track import FULL_KWH, Choice, Prices, Slots, Track, best_track, ending_ct, track_of
 
 PASSES = 16
 """Tries for one price; most end after 3 to 8, because the bound cannot rise any more."""
@@ -50,20 +51,23 @@ def solve(task: Task) -> Solution:
     """
     slots, prefer = ladders(task), _preference(task)
     search = _Search(task, slots, prefer)
-    best = mended(task, slots, search.best(), prefer)
+    best = search.best()
+    prices = search.prices()
+    best = mended(task, slots, best, prefer, prices)
     for phases in task.car.phases if len(task.car.phases) > 1 else ():
         steady = [{p: ladder for p, ladder in found.items() if p == phases} for found in slots]
         other = _Search(task, steady, prefer).best()
         if other.objective_ct < best.objective_ct + NEAR_CT:
-            best = min(best, mended(task, slots, other, prefer), key=lambda track: track.objective_ct)
+            best = min(best, mended(task, slots, other, prefer, prices), key=lambda track: track.objective_ct)
     if _misses(task, best):  # what is short may be cheaper to reach from above
         enough = [track for track in search.seen.values() if not _misses(task, track)]
         if enough:
-            other = mended(task, slots, min(enough, key=lambda track: track.objective_ct), prefer)
+            other = mended(task, slots, min(enough, key=lambda track: track.objective_ct), prefer, prices)
             best = min(best, other, key=lambda track: track.objective_ct)
     gap_ct = max(best.objective_ct - search.bound_ct, 0.0)
-    values = [min(value, task.miss_ct_per_kwh) for value in search.values()]
-    return Solution(best, tuple(values), prefer, gap_ct, slots)
+    return Solution(
+        best, tuple([min(value, task.miss_ct_per_kwh) for value in prices.values_ct]), prefer, gap_ct, slots
+    )
 
 
 def _misses(task: Task, track: Track) -> bool:
@@ -193,12 +197,20 @@ class _Search:
         Weak duality: no track is cheaper than the cheapest of these at any prices.
         """
         through = track.through_kwh
-        bound_ct = track.objective_ct - ending_ct(self.task, through)
-        for price_ct, (before, need_wh) in zip(self.prices_ct, self.needs, strict=False):
-            bound_ct += price_ct * (need_wh / 1000 - through[before])
-        bound_ct -= self.task.later_value_ct * through[-1]
-        if self.room_kwh is not None:  # what is tolerated beyond the room is worth nothing either way
-            room_ct = self.prices_ct[-1]
-            over_ct = max(room_ct - self.task.later_value_ct, 0.0)
-            bound_ct += room_ct * (through[-1] - self.room_kwh) - over_ct * FULL_KWH
-        return bound_ct
+        bound_ct = track.objective_ct - ending_ct(self.task, through) + self._paid_ct()
+        for price_ct, (before, _) in zip(self.prices_ct, self.needs, strict=False):
+            bound_ct -= price_ct * through[before]
+        return bound_ct - (self.task.later_value_ct - self.prices_ct[-1]) * through[-1]
+
+    def _paid_ct(self) -> float:
+        """Return what the departures pay for their needs, less what room costs at its price."""
+        needs_kwh = [need_wh / 1000 for _, need_wh in self.needs]
+        paid_ct = sum(price * kwh for price, kwh in zip(self.prices_ct, needs_kwh, strict=False))
+        if self.room_kwh is None:
+            return paid_ct
+        over_ct = max(self.prices_ct[-1] - self.task.later_value_ct, 0.0)
+        return paid_ct - self.prices_ct[-1] * self.room_kwh - over_ct * FULL_KWH
+
+    def prices(self) -> Prices:
+        """Return the present prices as mending needs them."""
+        return Prices(tuple(self.values()), self._paid_ct())

@@ -29,6 +29,17 @@ class Track:
     """Felt cost with switching and what is missing, less the later value of what is there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a kWh earns in each slot, and what the departures pay for their needs less what room costs, in ct.
+
+    No track is cheaper than `paid_ct` and the least of what any track costs beside what it earns.
+    """
+
+    values_ct: tuple[float, ...]
+    paid_ct: float
+
+
 def best_track(task: Task, slots: Slots, values_ct: Sequence[float]) -> list[Choice]:
     """Return the cheapest choices where a kWh is worth `values_ct[n]` in slot n."""
     phases = task.car.phases
