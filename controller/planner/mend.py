@@ -4,16 +4,12 @@ Where no single change helps, two at once may: less here, more there. A change t
 found than the track's own distance from the bound cannot help; most are dropped at that.
 """
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from controller.planner.ladder import Ladder
+from controller.planner.changes import Change, changes
 from controller.planner.task import Task
 from controller.planner.track import FULL_KWH, OFF, Choice, Prices, Slots, Track, track_of
-
-Change = tuple[tuple[int, Choice], ...]
-"""Slots and what they become."""
 
 MOST_STEPS = 40
 """Mending ends after so many improvements: each is worth less than the one before."""
@@ -41,7 +37,7 @@ def mended(task: Task, slots: Slots, track: Track, prefer_ct: Sequence[float], p
         bench = _Bench(task, slots, track, prefer_ct, prices)
         if bench.distance_ct <= LEAST_CT:
             return track
-        effects = bench.effects(_changes(task, track, slots, prices.values_ct))
+        effects = bench.effects(changes(task, track, slots, prices.values_ct))
         change = bench.best(effects) or bench.best_pair(effects)
         if change is None:
             return track
@@ -117,11 +113,11 @@ class _Bench:
             changed[place] = new
         return changed
 
-    def effects(self, changes: Iterable[Change]) -> list[_Effect]:
+    def effects(self, candidates: Iterable[Change]) -> list[_Effect]:
         """Count what changes cost and bring; leave out those that lose more than could be gained."""
         most_saved_ct = self.task.start_ct + 2 * self.task.phase_change_ct
         found = []
-        for change in changes:
+        for change in candidates:
             cost_ct, loss_ct, turned = 0.0, 0.0, False
             for place, new in change:
                 kwh, ct = self._sum(place, new)
@@ -192,74 +188,3 @@ class _Bench:
             if together and self._gain(together[0]) > LEAST_CT:
                 return change
         return None
-
-
-def _changes(task: Task, track: Track, slots: Slots, values_ct: Sequence[float]) -> Iterator[Change]:
-    """Yield what could be otherwise: steps, a slot on or off, a run moved by a slot or on other phases."""
-    choices = track.choices
-    for place, ladders in enumerate(slots):
-        for new in _options(task, choices, place, ladders):
-            yield ((place, new),)
-            if choices[place][0] == OFF and (height := ladders[new[0]].height(values_ct[place])) > 0:
-                yield ((place, (new[0], height)),)
-        phases, height = choices[place]
-        if phases and (fitting := _fitting(task, track, place, ladders[phases])) != height:
-            yield ((place, (phases, fitting)),)
-    for begin, end in _runs(choices):
-        first, last = choices[begin], choices[end - 1]
-        if end < len(slots) and first[0] in slots[end]:
-            yield (begin, (OFF, 0)), (end, _bounded(slots[end][first[0]], first))
-        if begin > 0 and last[0] in slots[begin - 1]:
-            yield (end - 1, (OFF, 0)), (begin - 1, _bounded(slots[begin - 1][last[0]], last))
-        for phases in task.car.phases:
-            if all(phases in slots[place] for place in range(begin, end)):
-                yield tuple((place, (phases, 0)) for place in range(begin, end))
-        yield tuple((place, (OFF, 0)) for place in range(begin, end))
-
-
-def _fitting(task: Task, track: Track, place: int, ladder: Ladder) -> int:
-    """Return the least height of a slot at which the departures after it are just met."""
-    over = [track.through_kwh[before] - need / 1000 for before, need in task.needs if place < before]
-    if not over:
-        return track.choices[place][1]
-    least_kwh = ladder.energy_kwh[track.choices[place][1]] - min(over)
-    return min(bisect_left(ladder.energy_kwh, least_kwh - 1e-9), len(ladder.slopes))
-
-
-def _bounded(ladder: Ladder, choice: Choice) -> Choice:
-    """Return the choice no higher than this ladder goes."""
-    return choice[0], min(choice[1], len(ladder.slopes))
-
-
-def _runs(choices: Sequence[Choice]) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of every stretch without a pause."""
-    begin: int | None = None
-    for place, (phases, _) in enumerate([*choices, (OFF, 0)]):
-        if phases and begin is None:
-            begin = place
-        elif not phases and begin is not None:
-            yield begin, place
-            begin = None
-
-
-def _options(
-    task: Task, choices: Sequence[Choice], place: int, ladders: dict[int, Ladder]
-) -> Iterator[Choice]:
-    """Yield what a slot could be instead: a step up or down, off, or on as its neighbour is."""
-    phases, height = choices[place]
-    if phases:
-        if height > 0:
-            yield phases, height - 1
-        if height < len(ladders[phases].slopes):
-            yield phases, height + 1
-        yield OFF, 0
-        for other in ladders:
-            if other != phases:
-                yield other, 0
-        return
-    before = choices[place - 1][0] if place else (task.phases_now if task.charging_now else OFF)
-    after = choices[place + 1][0] if place + 1 < len(choices) else OFF
-    neighbours = {p for p in (before, after) if p}
-    for other in neighbours or set(ladders):
-        if other in ladders:
-            yield other, 0

@@ -43,6 +43,14 @@ def check(task: Task, best: Answer) -> float:
         charging_now=True,
     )
 )
+@example(  # to leave three phases set on a car of one costs nothing while it does not charge
+    Task(
+        (PlanSlot(0.0, 900.0, 18.0, 0.0, (1500.0,)), PlanSlot(900.0, 1800.0, 5.0, 8.0, (-500.0,))),
+        weights=(1.0,),
+        car=CarPower(max_a=10, phases=(1,)),
+        later_value_ct=5.0,
+    )
+)
 @example(  # a departure that is gone by is worth no more than what it costs to miss it
     Task(
         (PlanSlot(0.0, 900.0, 32.0, 8.0, (1500.0,)), PlanSlot(900.0, 1800.0, 5.0, 8.0, (4000.0,))),
