@@ -4,10 +4,11 @@ Where no single change helps, two at once may: less here, more there. A change t
 found than the track's own distance from the bound cannot help; most are dropped at that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
-from controller.planner.changes import Change, changes
+from controller.planner.changes import Change, changes, fitting, spare_kwh
 from controller.planner.task import Task
 from controller.planner.track import FULL_KWH, OFF, Choice, Prices, Slots, Track, track_of
 
@@ -170,21 +171,30 @@ class _Bench:
         return effects[-index].change if gain_ct > LEAST_CT else None
 
     def best_pair(self, effects: Sequence[_Effect]) -> Change | None:
-        """Return the pair of changes that helps most: one takes less, one more, both cheap at the values."""
+        """Return two changes at once that help most, None where none do."""
         cheap = sorted(effects, key=lambda effect: effect.loss_ct)
+        return self.best(self.effects([*self._both(cheap), *self._fitted(cheap[:PAIRED])]))
+
+    def _both(self, cheap: Sequence[_Effect]) -> Iterator[Change]:
+        """Yield pairs that seem to help, of one that takes less and one that takes more."""
         less = [effect for effect in cheap if effect.more_kwh[-1] < 0][:PAIRED]
         more = [effect for effect in cheap if effect.more_kwh[-1] > 0][:PAIRED]
-        found: list[tuple[float, Change]] = []
-        for one in less:
-            rest = [kwh + change for kwh, change in zip(self.there_kwh, one.more_kwh, strict=True)]
-            for other in more:
-                there = [kwh + change for kwh, change in zip(rest, other.more_kwh, strict=True)]
-                gain_ct = self.ending_ct - self._ending(there) - one.cost_ct - other.cost_ct
-                if gain_ct > LEAST_CT:
-                    found.append((gain_ct, one.change + other.change))
-        for _, change in sorted(found, reverse=True)[:PAIRED]:
-            apart = len(dict(change)) == len(change)
-            together = self.effects([change]) if apart else []  # switching side by side is not a sum
-            if together and self._gain(together[0]) > LEAST_CT:
-                return change
-        return None
+        for one, other in product(less, more):
+            more_kwh = [a + b for a, b in zip(one.more_kwh, other.more_kwh, strict=True)]
+            both = _Effect(one.change + other.change, one.cost_ct + other.cost_ct, tuple(more_kwh), 0.0)
+            if self._gain(both) > LEAST_CT and len(dict(both.change)) == len(both.change):
+                yield both.change
+
+    def _fitted(self, cheap: Sequence[_Effect]) -> Iterator[Change]:
+        """Yield changes completed by another slot that goes as high as just fits then."""
+        for effect in cheap:
+            there = [kwh + more for kwh, more in zip(self.there_kwh, effect.more_kwh, strict=True)]
+            over = [kwh - need_kwh for kwh, need_kwh in zip(there, self.needs_kwh, strict=False)]
+            spare = spare_kwh(self.befores, over, len(self.choices))
+            taken = dict(effect.change)
+            for place, (phases, height) in enumerate(self.choices):
+                if phases and place not in taken:
+                    ladder = self.slots[place][phases]
+                    new = fitting(ladder, self.sums[place][0] - spare[place])
+                    if new != height:
+                        yield (*effect.change, (place, (phases, new)))
