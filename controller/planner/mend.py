@@ -146,19 +146,24 @@ class _Bench:
 
     def _turning(self, change: Change) -> float:
         """Return by how much a change makes switching dearer, in ct."""
-        new = dict(change)
-        first, last = min(new), max(new)
-        state, paid_ct = self.states[first], 0.0
-        for place in range(first, last + 1):
-            choice = new.get(place, self.choices[place])
-            paid_ct += self._entry(state, choice)
+        new, count = dict(change), len(self.choices)
+        places = sorted(new)
+        dearer_ct, begin, state = 0.0, places[0], self.states[places[0]]
+        for place, upcoming in zip(places, [*places[1:], count], strict=True):
+            choice = new[place]
+            dearer_ct += self._entry(state, choice)
             state = (choice[0] != OFF, choice[0] or state[1])
-        following = self.next_on[last + 1]
-        if following == len(self.choices):
-            return paid_ct - (self.paid_ct[-1] - self.paid_ct[first])
-        reached = (state[0] and following == last + 1, state[1])
-        paid_ct += self._entry(reached, self.choices[following])
-        return paid_ct - (self.paid_ct[following + 1] - self.paid_ct[first])
+            following = self.next_on[place + 1]
+            if following < upcoming:  # from there on all is as before
+                reached = (state[0] and following == place + 1, state[1])
+                dearer_ct += self._entry(reached, self.choices[following])
+                dearer_ct -= self.paid_ct[following + 1] - self.paid_ct[begin]
+                begin, state = upcoming, self.states[upcoming]
+            elif upcoming == count:
+                dearer_ct -= self.paid_ct[count] - self.paid_ct[begin]
+            elif upcoming > place + 1:
+                state = (False, state[1])
+        return dearer_ct
 
     def _gain(self, effect: _Effect) -> float:
         """Return by how much the track is cheaper after a change, in ct."""

@@ -31,6 +31,9 @@ NEAR_CT = 70.0
 SWEEPS = 3
 """How often the prices of several departures are sought in turn."""
 
+MORE_STARTS = 3
+"""So many of the tracks that prices name are mended, where none is good enough before."""
+
 AROUND = 5
 """How many tracks are joined with each other."""
 
@@ -81,7 +84,7 @@ def _starts(task: Task, slots: Slots, prefer: Sequence[float], search: "_Search"
         steady.run()
         yield min(steady.tracks(), key=lambda track: track.objective_ct)
     yield from [track for track in tracks if not _misses(task, track)][:1]
-    yield from tracks[1:AROUND]
+    yield from tracks[1:MORE_STARTS]
 
 
 def _misses(task: Task, track: Track) -> bool:
@@ -143,7 +146,7 @@ class _Search:
                 return
 
     def tracks(self) -> list[Track]:
-        """Return all tracks met, and one joined of those cheapest at the prices: from both sides of a step."""
+        """Return all tracks met, and one joined of those cheapest at the prices, on both sides of a step."""
         around = sorted(self.seen.values(), key=self._bound)[:AROUND]
         return [*joined(self.task, self.slots, around, self.prefer), *self.seen.values()]
 
