@@ -329,14 +329,19 @@ def settings_for(command: Command, link: Link) -> Settings:
     )
 
 
+def counted(state: GateState, now_s: float) -> GateState:
+    """Return the memory with one more write for comfort on the budget."""
+    comfort = (*[at for at in state.comfort_writes_s if now_s - at < budget.DAY_S], now_s)
+    return replace(state, comfort_writes_s=comfort)
+
+
 def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState:
     """Return the memory after a write left; `link` is the one before it."""
     if action.safety:
         safety = (*[at for at in state.safety_writes_s if now_s - at < budget.DAY_S], now_s)
         state = replace(state, safety_writes_s=safety)
     else:
-        comfort = (*[at for at in state.comfort_writes_s if now_s - at < budget.DAY_S], now_s)
-        state = replace(state, comfort_writes_s=comfort)
+        state = counted(state, now_s)
     if raises(link.in_force, action.command):
         state = replace(state, last_raise_s=now_s)
     again = link.pending is not None and link.pending.settings == action.settings

@@ -29,7 +29,7 @@ DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, e
 BEFORE_RECORD = frozenset((1, 2, 3, 4, 8))
 """The steps there were before ledgers kept a record of theirs: for an older file its version says which."""
 
-SALVAGED = ("energy", "sessions", "cars", "verdicts", "latches")
+SALVAGED = ("energy", "sessions", "cars", "verdicts", "latches", "leash")
 """Small tables whose rows are carried over from a damaged file as far as they can be read."""
 
 

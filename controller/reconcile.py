@@ -192,16 +192,17 @@ class Link:
 
 
 def observe(
-    link: Link, status: ChargerStatus | None, now_s: float, limits: Limits
+    link: Link, status: ChargerStatus | None, now_s: float, limits: Limits, *, held: bool = False
 ) -> tuple[Link, tuple[str, ...]]:
     """Return the link after the newest status, and notes worth an event.
 
+    `held`: the charger waits at a limit of our own, so whatever its settings say, nothing is offered.
     A status that is not newer than the last one changes nothing but the belief in an open write.
     """
     if status is None:
         return link, ()
     if link.seen_data_s is not None and status.data_s <= link.seen_data_s:
-        return (link if link.pending is None else _with_offer(link, status, now_s, limits)), ()
+        return (link if link.pending is None else _with_offer(link, status, now_s, limits, held)), ()
     notes: list[str] = []
     knobs = Knobs.of(status).filled(link.knobs)
     rebooted = _rebooted(link, status)
@@ -249,7 +250,7 @@ def observe(
     if arrived is not None:  # should it appear once more, a person did it
         recent = tuple([item for item in link.recent if item[1] != arrived.settings])
         link = replace(link, recent=recent)
-    reported, _ = offered(knobs, status, link.phases_set)
+    reported, _ = offered(knobs, status, link.phases_set, held=held)
     unasked = _unasked(link, reported, plugged=plugged or not link.known)
     idle_since_s = None
     if isinstance(reported, Charge) and link.connected and (status.power_w or 0.0) <= DRAWING_W:
@@ -267,13 +268,13 @@ def observe(
         stop_ignored=stop_ignored,
         too_much=too_much and not link.yielded,
     )
-    return _with_offer(link, status, now_s, limits), tuple(notes)
+    return _with_offer(link, status, now_s, limits, held), tuple(notes)
 
 
-def _with_offer(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> Link:
+def _with_offer(link: Link, status: ChargerStatus, now_s: float, limits: Limits, held: bool) -> Link:
     """Return the link with what is in force: a write sent a moment ago, else what the charger reports."""
     pending = link.pending
-    in_force, phases_set = offered(link.knobs, status, link.phases_set)
+    in_force, phases_set = offered(link.knobs, status, link.phases_set, held=held)
     if pending is not None and pending.believed(now_s, limits):
         in_force = pending.command
         if isinstance(in_force, Charge):
@@ -319,13 +320,15 @@ def answered(link: Link, outcome: WriteOutcome) -> Link:
     return replace(link, pending=replace(link.pending, refused=refused, unheard=True))
 
 
-def offered(knobs: Knobs, status: ChargerStatus, phases_set: int) -> tuple[Command, int]:
+def offered(
+    knobs: Knobs, status: ChargerStatus, phases_set: int, *, held: bool = False
+) -> tuple[Command, int]:
     """Return what the settings offer a car, and the phase setting (`phases_set` where none is reported)."""
     if knobs.phase_mode is PhaseMode.ONE:
         phases_set = 1
     elif knobs.phase_mode is not None:
         phases_set = 3
-    if knobs.current_a is None or (knobs.force is Force.OFF and not _stop_ignored(knobs, status)):
+    if held or knobs.current_a is None or (knobs.force is Force.OFF and not _stop_ignored(knobs, status)):
         return Off(), phases_set
     if knobs.force is not Force.ON and status.allowed is False:
         return Off(), phases_set

@@ -69,7 +69,10 @@ def on_record(path: Path, cars: Sequence[KnownCar], at: datetime) -> tuple[PlugI
     """Return what the controller has kept of the present plug-in. Raises LedgerError."""
     with beside(path, "ro", "soc") as db:
         row = db.execute("SELECT value FROM state WHERE key = ?", (PLUG_IN,)).fetchone()
-    plug = PlugIn() if row is None else of_record(json.loads(row[0]))
+    try:
+        plug = of_record(None if row is None else json.loads(row[0]))
+    except ValueError:
+        plug = PlugIn()
     return plug, present(plug, cars, _ms(at))
 
 

@@ -24,6 +24,9 @@ SLACK_S = 60.0
 MOST_W = 1.1 * 3 * MAX_CURRENT_A * NOMINAL_VOLTAGE_V
 """What can flow at most, at 10 % more than the nominal voltage; more than that is no energy but a jump."""
 
+MOST_KEPT = 10**15
+"""No time in ms, row or Wh is beyond it for 30 000 years: what is, was not kept by us."""
+
 Source = Literal["hand", "pushed", "assumed"]
 SPOKEN = {"hand": "told by hand", "pushed": "pushed", "assumed": "assumed at plug-in"}
 
@@ -178,6 +181,17 @@ def present(plug: PlugIn, cars: Sequence[KnownCar], now_ms: int) -> Soc | None:
 def of_record(kept: Any) -> PlugIn:
     """Return the plug-in of a kept value as `dataclasses.asdict` made it; a new one of anything else."""
     try:
-        return PlugIn(**kept)
+        plug = PlugIn(**kept)
     except TypeError:
         return PlugIn()
+    whole = (plug.since_ms, plug.left_ms, plug.counter_ms, plug.told_ms, plug.row, plug.first_row)
+    numbers = [each for each in (plug.flowed_wh, plug.counter_wh, plug.soc_pct) if each is not None]
+    sound = (
+        isinstance(plug.connected, bool)
+        and isinstance(plug.car, str)
+        and plug.source in tuple(SPOKEN)
+        and all(type(each) is int and 0 <= each <= MOST_KEPT for each in whole)
+        and all(type(each) in (int, float) and 0 <= each <= MOST_KEPT for each in numbers)
+        and plug.flowed_wh is not None
+    )
+    return plug if sound else PlugIn()

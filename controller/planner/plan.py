@@ -199,7 +199,10 @@ def _value_ct(task: Task, found: Solution, place: int) -> float:
     """Return the value to follow: the shadow price, moved off the slot's own price where that decides."""
     shadow_ct = found.values_ct[place] - found.prefer_ct[place]
     ladders, (phases, height) = found.slots[place], found.track.choices[place]
-    if not ladders or _reason(task, found, place) is not Reason.TARGET:
+    reason = _reason(task, found, place)
+    if reason is Reason.FULL:
+        return task.later_value_ct  # how full it is is only reckoned: the car itself knows, and stops
+    if not ladders or reason is Reason.LATER:
         return shadow_ct
     if phases != OFF:
         return min(max(shadow_ct, _top_ct(ladders[phases], height) + CLEAR_CT), task.miss_ct_per_kwh)

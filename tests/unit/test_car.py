@@ -448,3 +448,8 @@ def test_a_record_in_words() -> None:
     assert describe(record, KnownCar("Leaf")) == f"Leaf: {words}"
     assert describe(CarRecord(), None) == "nothing learned yet"
     assert CarRecord.of(record.columns()) == record
+
+
+def test_the_battery_of_the_config_is_told_with_the_rest() -> None:
+    """It is given, never learned."""
+    assert describe(CarRecord(), KnownCar("Leaf", battery_kwh=24.5)) == "Leaf: battery 24.5 kWh"

@@ -47,6 +47,14 @@ def test_the_plain_case_in_full() -> None:
     ]
 
 
+def test_how_full_the_car_is_stands_beside_what_it_is() -> None:
+    """Where it is known and a car is there; nothing is said where it is not."""
+    full = "62 % full (told by hand 5 min ago, 0.4 kWh since)"
+    assert "It is 62 % full (told by hand 5 min ago, 0.4 kWh since)." in lines(decision(this_soc=full))
+    assert not said(decision(this_soc=full, car_connected=False), "full")
+    assert not said(decision(this_soc=""), "It is")
+
+
 @pytest.mark.parametrize(("age_s", "old"), [(120.0, False), (120.1, True), (86_400.0, True)])
 def test_an_old_decision_asks_whether_it_runs(age_s: float, old: bool) -> None:
     """After two minutes without a decision the service is the question."""

@@ -147,6 +147,14 @@ def test_what_is_kept_comes_back_and_nonsense_begins_anew() -> None:
     assert of_record(asdict(plug)) == plug
     for nonsense in (None, 3, [], {"colour": "red"}, "x"):
         assert of_record(nonsense) == PlugIn()
+    for key, odd in (
+        ("counter_wh", "x"),
+        ("since_ms", 1.5),
+        ("source", []),
+        ("flowed_wh", None),
+        ("row", 10**30),
+    ):
+        assert of_record({**asdict(plug), key: odd}) == PlugIn()
 
 
 @given(
