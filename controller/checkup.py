@@ -12,7 +12,7 @@ from controller.daemon import devices_of
 from controller.errors import AmpilotError, ChargerError, ConfigError, LedgerError, MeterError
 from controller.load_settings import load_settings
 from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
-from controller.plugins import conformance, load_strategy
+from controller.plugins import conformance, is_built_in, load_strategy
 from controller.report import Report
 from controller.settings import Settings
 
@@ -59,6 +59,9 @@ async def check_site(config: Path, say: Say) -> int:
     await devices.charger.close()
     for line in describe_cars(settings):
         say(f"car      {line}", True)
+    for line, kept in describe_departures(settings):
+        say(f"leaves   {line}", kept)
+        failures += not kept
     return failures
 
 
@@ -93,6 +96,21 @@ def _describe_grid(reading: GridReading) -> str:
     if reading.voltage_v is not None:
         text += f", {max(reading.voltage_v):.0f} V"
     return text + ". Switch on a kettle: the number must rise; if it falls, set reverse = true"
+
+
+def describe_departures(settings: Settings) -> list[tuple[str, bool]]:
+    """Return each departure as people say it, and whether the chosen strategy keeps it."""
+    name = settings.strategy.name
+    kept = name == "ready_by" or not is_built_in(name)  # what others build may keep them
+    lines = []
+    for each in settings.departure:
+        days = each.date or ", ".join(each.days) or "every day"
+        wanted = [] if each.target_pct is None else [f"{each.target_pct:g} % full"]
+        wanted += [] if each.need_kwh is None else [f"{each.need_kwh:g} kWh"]
+        text = f"{each.time} {days} with {' or else '.join(wanted)}"
+        remedy = f'strategy {name} keeps no departures. Remedy: name = "ready_by"'
+        lines.append((text if kept else f"{text}: {remedy}", kept))
+    return lines
 
 
 def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:

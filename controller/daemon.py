@@ -11,10 +11,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from controller.chargers import open_charger
-from controller.clock import SystemClock
+from controller.clock import Clock, SystemClock
 from controller.credentials import TokenSource
 from controller.delivery.announcer import Announcer
 from controller.delivery.channels import open_channels
+from controller.departures import Wants
 from controller.events import Event
 from controller.forecast.forecaster import Forecaster
 from controller.interface.assembly import LISTEN_AGAIN_S, open_interface
@@ -89,7 +90,7 @@ async def run(config: Path) -> None:
     tariffs = open_tariffs(settings, clock, ledger.record_event)
     held.append(tariffs.secrets)
     forecaster = Forecaster(settings.forecast, settings.site.timezone, ledger.path, clock, ledger=ledger)
-    planning = _planning(settings, tariffs, forecaster, ledger, clock)
+    planning = planning_of(settings, settings.wants(), tariffs, forecaster, ledger.record_event, clock)
     loop = Loop(
         devices,
         strategy,
@@ -179,8 +180,13 @@ def _announcer(
     return Announcer(channels, clock, zone, offered=offered, secrets=secrets)
 
 
-def _planning(
-    settings: Settings, tariffs: Tariffs, forecaster: Forecaster, ledger: Ledger, clock: SystemClock
+def planning_of(
+    settings: Settings,
+    wants: Wants,
+    tariffs: Tariffs,
+    forecaster: Forecaster,
+    note: Callable[[str, str, str], None],
+    clock: Clock,
 ) -> Planning:
     """Return the planner with the prices and the sun this house knows of."""
 
@@ -188,16 +194,8 @@ def _planning(
         standing = forecaster.standing()
         return tariffs.stamp(), standing.fetched_s, standing.until_s
 
-    return Planning(
-        settings.wants(),
-        tariffs.book.outlook,
-        forecaster.slots,
-        stamp,
-        settings.prices.prices(),
-        clock,
-        ZoneInfo(settings.site.timezone),
-        ledger.record_event,
-    )
+    zone, fixed = ZoneInfo(settings.site.timezone), settings.prices.prices()
+    return Planning(wants, tariffs.book.outlook, forecaster.slots, stamp, fixed, clock, zone, note)
 
 
 def _darkness(settings: Settings, clock: SystemClock) -> Callable[[], bool]:

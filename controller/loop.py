@@ -431,6 +431,7 @@ class Loop:
         until_s = getattr(decision.action, "until_s", None)
         if until_s is not None:
             facts["hold_left_s"] = max(until_s - snap.now_s, 0.0)
+        facts |= self._planning.wanted.facts() if self._planning is not None else {}
         facts |= {
             "car_connected": self.state.link.connected,
             "car_power_w": snap.car_power_w,

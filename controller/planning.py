@@ -172,7 +172,10 @@ class Planning:
     def task(self) -> Task:
         """Return what would be planned now."""
         now_s = self._now_s()
-        departures = self.wanted.departures() if not self.wanted.sight.complete else ()
+        departures = list[Departure]()
+        for departure in self.wanted.departures() if not self.wanted.sight.complete else ():
+            if not departures or departure.need_wh > departures[-1].need_wh:
+                departures.append(departure)  # what one departure needs, the next one has
         until_s = max([now_s + HORIZON_S, *(d.at_s for d in departures)])
         prices = self._prices(now_s // SLOT_S * SLOT_S, until_s)  # this quarter too may be an estimate
         if not prices:  # no market, no estimate: the fixed price stands in, and is called an estimate

@@ -83,6 +83,19 @@ class Wanted:
             return 0.0
         return max(self.sight.counter_wh - self._begun_wh, 0.0)
 
+    def facts(self) -> dict[str, float | str]:
+        """Return what a reader of the ledger needs to plan for this car anew."""
+        power = self.sight.power
+        if not self.sight.connected:
+            return {}
+        return {
+            "charged_wh": self.charged_wh,
+            "car_name": self.sight.car,
+            "car_phases": " ".join(str(count) for count in power.phases),
+            "car_min_a": power.min_a,
+            "car_max_a": power.max_a,
+        }
+
     def departures(self) -> tuple[Departure, ...]:
         """Return the departures ahead with what is missing now; of two at one instant the larger."""
         missing: dict[float, float] = {}
