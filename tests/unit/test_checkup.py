@@ -197,7 +197,7 @@ async def test_a_departure_that_nobody_keeps(tmp_path: Path, house: ServedHouse)
     assert said.bad == [
         'leaves   07:00 Mon-Fri with 9 kWh: strategy surplus keeps no departures. Remedy: name = "ready_by"'
     ]
-    path.write_text(path.read_text("utf-8") + '[strategy]\nname = "ready_by"\n', "utf-8")
+    path.write_text(path.read_text("utf-8").replace('name = "surplus"', 'name = "ready_by"'), "utf-8")
     said = Said()
     assert await check_site(path, said) == 0
     assert "leaves   07:00 Mon-Fri with 9 kWh" in said.good

@@ -301,7 +301,14 @@ def complaints(schema: dict[str, Any], value: Any, rule: dict[str, Any], where: 
     if "anyOf" in rule:
         tries = [complaints(schema, value, option, where) for option in rule["anyOf"]]
         return [] if [] in tries else [f"{where}: none of {len(tries)}"]
-    kinds = {"object": dict, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+    kinds = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "boolean": bool,
+        "integer": int,
+        "number": (int, float),
+    }
     kind = rule.get("type")
     is_bool = isinstance(value, bool)
     if kind is not None and (not isinstance(value, kinds.get(kind, ())) or (is_bool and kind != "boolean")):
@@ -315,6 +322,9 @@ def complaints(schema: dict[str, Any], value: Any, rule: dict[str, Any], where: 
         found.append(f"{where}: below {rule['minimum']}")
     if "maximum" in rule and value > rule["maximum"]:
         found.append(f"{where}: above {rule['maximum']}")
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            found += complaints(schema, item, rule["items"], f"{where}[{place}]")
     if isinstance(value, dict) and "properties" in rule:
         known = rule["properties"]
         found += [f"{where}: unknown {key}" for key in value if key not in known]
