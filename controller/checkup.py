@@ -51,7 +51,9 @@ async def check_site(config: Path, say: Say) -> int:
             say(f"{name:8} {error}. Remedy: {_meter_remedy(str(error))}", False)
         await meter.close()
     try:
-        for line in describe_charger(await devices.charger.read(), settings.charger.max_current_a):
+        leashed = settings.charger.energy_leash_kwh is not None
+        status = await devices.charger.read()
+        for line in describe_charger(status, settings.charger.max_current_a, leashed=leashed):
             say(f"charger  {line}", True)
     except ChargerError as error:
         failures += 1
@@ -113,7 +115,7 @@ def describe_departures(settings: Settings) -> list[tuple[str, bool]]:
     return lines
 
 
-def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:
+def describe_charger(status: ChargerStatus, max_current_a: int, *, leashed: bool = False) -> list[str]:
     """Return the charger's state in plain words, a line each, conflicts included."""
     lines = [
         f"{status.model or 'go-e'} {status.firmware or ''}, car {status.car}, draws "
@@ -132,6 +134,10 @@ def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:
         lines.append("pausing is not allowed in its settings (acp): it may go on charging when told to stop")
     if not status.can_switch_phases:
         lines.append("it does not report a phase setting: phases will not be switched")
+    if leashed and (status.energy_limit_wh is None or status.session_wh is None):
+        lines.append("it does not report its energy limit or count: energy_leash_kwh does nothing")
+    elif leashed:
+        lines.append("the energy leash is on; that a charger obeys it is unproven, see docs/configuration.md")
     if status.error:
         lines.append(f"it reports error {status.error}: nothing will be started")
     return lines

@@ -43,6 +43,9 @@ DRAWING_W = 200.0
 DEAF_WH = 100.0
 """A car that draws so far beyond the limit is not stopped by it (chosen: 30 s at 11 kW)."""
 
+UNREPORTED = 3
+"""So many reads in a row without limit or count are said (chosen; one may be a half answer)."""
+
 REMEMBERED = 20
 """So many limits of ours are known again; far more than can still be on their way."""
 
@@ -72,6 +75,8 @@ class Leash:
     """The charger stands still because the car reached a limit of ours."""
     deaf: bool = False
     """The charger was seen to ignore its limit, and that was said."""
+    unreported: int = 0
+    """How many reads in a row told no limit or no count, with a car there."""
     limit_wh: float | None = None
     """What the charger last reported."""
     data_s: float = -inf
@@ -151,7 +156,14 @@ def observe(
     notes = ["the charger stopped at the energy leash; it starts again when all is well"]
     notes = notes if held and not leash.held else []
     limit_wh = status.energy_limit_wh
-    leash = replace(leash, data_s=status.data_s, limit_wh=limit_wh, held=held)
+    unknown = connected and (limit_wh is None or status.session_wh is None)
+    unreported = leash.unreported + 1 if unknown else 0
+    leash = replace(leash, data_s=status.data_s, limit_wh=limit_wh, held=held, unreported=unreported)
+    if unreported == UNREPORTED:
+        notes.append(
+            "the charger does not report its energy limit (dwo) or its count (wh): the energy leash is not "
+            "kept. Remedy: leave energy_leash_kwh out"
+        )
     if not connected:
         leash = replace(leash, released=False, deaf=False)
     if limit_wh is None:

@@ -14,7 +14,7 @@ from controller import accounting, energy_counter, guard, latches, pipeline, sna
 from controller.car import KnownCar, describe
 from controller.car_store import CarStore
 from controller.clock import Clock
-from controller.gate import GateState
+from controller.gate_memory import GateState
 from controller.latch_store import LatchStore
 from controller.leash_store import LeashStore
 from controller.ledger import Ledger, ReadingRow
@@ -277,7 +277,7 @@ class Loop:
         after, pending = self.state.link, before.link.pending
         if pending is not None and self._open_intent is not None:
             # A restart, an unplug or a foreign hand ends a write too: only what a read shows was applied.
-            applied = pending.shown_by(after)
+            applied = after.shows(pending)
             if self._open_limit_wh is not None and before.leash.asked_wh is not None:
                 applied = applied and self.state.leash.asked_wh is None
             if applied or after.pending is None:

@@ -14,6 +14,7 @@ from controller import (
     car_learning,
     envelope,
     gate,
+    gate_memory,
     latches,
     leash,
     leash_write,
@@ -22,7 +23,7 @@ from controller import (
 )
 from controller.car_learning import Garage
 from controller.car_session import retry_due
-from controller.gate import GateState
+from controller.gate_memory import GateState
 from controller.latches import Latch, Latched
 from controller.leash import Leash
 from controller.limits import Limits
@@ -101,7 +102,7 @@ def step(
     tied, leash_notes = leash.observe(
         state.leash, snap.charger, limits.leash_wh, connected=link.connected, now_s=snap.now_s
     )
-    gate_state = gate.follow(state.gate, link, state.link, snap.now_s)
+    gate_state = gate_memory.follow(state.gate, link, state.link, snap.now_s)
     cars, car_notes = car_learning.observe(state.cars, snap.charger, link, limits)
     snap = _complete(snap, link, gate_state, cars, limits)
     wish, memory, faults = _ask(strategy, snap, state)
@@ -125,14 +126,14 @@ def step(
     tied = leash_write.remembered(tied, action, snap)
     before = link.in_force
     if isinstance(action, Send) and action.settings.limit_only:
-        gate_state = gate.counted(gate_state, snap.now_s)
+        gate_state = gate_memory.counted(gate_state, snap.now_s)
         link = replace(link, last_write_s=snap.now_s)
     elif isinstance(action, Send) and isinstance(plain, Send):  # the limit is seen to by the leash alone
-        gate_state = gate.wrote(gate_state, plain, link, snap.now_s)
+        gate_state = gate_memory.wrote(gate_state, plain, link, snap.now_s)
         if retry:  # the pause before the second try is the usual one
             gate_state = replace(gate_state, unanswered=False)
         raises_s = _with_raise(raises_s, before, plain.command, snap.now_s)
-        raising = gate.raises(before, plain.command)
+        raising = gate_memory.raises(before, plain.command)
         link = reconcile.sent(link, plain.command, plain.settings, snap.now_s, raising=raising)
     decision = Decision(snap.now_s, wish, top, action, before, notes, car_notes, leash_notes)
     return LoopState(memory, link, gate_state, raises_s, faults, cars, latched, response, tied), decision

@@ -7,13 +7,14 @@ rises; where two such tangents cross is the next try (Kelley 1960). Where no val
 tracks from both sides of the step are joined and mended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from controller.planner.join import joined
 from controller.planner.ladder import ladders
-from controller.planner.mend import joined, mended
+from controller.planner.mend import mended
 from controller.planner.task import Task
-from controller.planner.track import FULL_KWH, Choice, Slots, Track, best_track, ending_ct, track_of
+from controller.planner.track import FULL_KWH, Choice, Prices, Slots, Track, best_track, ending_ct, track_of
 
 PASSES = 16
 """Tries for one price; most end after 3 to 8, because the bound cannot rise any more."""
@@ -21,11 +22,17 @@ PASSES = 16
 ENOUGH_CT = 0.001
 """A bound that could rise by no more than this is the best one."""
 
+GOOD_CT = 0.25
+"""A plan certified to be this near the best is not mended further (chosen: far below what forecasts know)."""
+
 NEAR_CT = 70.0
 """A track this much dearer than the best is still worth mending (chosen)."""
 
 SWEEPS = 3
 """How often the prices of several departures are sought in turn."""
+
+MORE_STARTS = 3
+"""So many of the tracks that prices name are mended, where none is good enough before."""
 
 AROUND = 5
 """How many tracks are joined with each other."""
@@ -45,25 +52,39 @@ class Solution:
 def solve(task: Task) -> Solution:
     """Find the prices and the track. Raises nothing; an empty task has an empty track.
 
-    A track that stays on one number of phases is sought beside the free one: no price finds it where a change
-    is dearer than what it brings.
+    Tracks are mended one after the other until the best is certified to be good enough.
     """
     slots, prefer = ladders(task), _preference(task)
     search = _Search(task, slots, prefer)
-    best = mended(task, slots, search.best(), prefer)
+    search.run()
+    prices, best = search.prices(), None
+    for start in _starts(task, slots, prefer, search):
+        if best is None or start.objective_ct < best.objective_ct + NEAR_CT:
+            track = mended(task, slots, start, prefer, prices)
+            best = track if best is None or track.objective_ct < best.objective_ct else best
+        if best.objective_ct - search.bound_ct <= GOOD_CT:
+            break
+    assert best is not None  # the first start is always tried
+    values = [min(value, task.miss_ct_per_kwh) for value in prices.values_ct]
+    return Solution(best, tuple(values), prefer, max(best.objective_ct - search.bound_ct, 0.0), slots)
+
+
+def _starts(task: Task, slots: Slots, prefer: Sequence[float], search: "_Search") -> Iterator[Track]:
+    """Yield tracks to mend: the best; those on one number of phases; one that meets all needs; the next best.
+
+    No price finds a track that stays on its phases where a change is dearer than what it brings. What is
+    short may be cheaper to reach from above.
+    """
+    tracks = sorted(search.tracks(), key=lambda track: track.objective_ct)
+    yield tracks[0]
     for phases in task.car.phases if len(task.car.phases) > 1 else ():
-        steady = [{p: ladder for p, ladder in found.items() if p == phases} for found in slots]
-        other = _Search(task, steady, prefer).best()
-        if other.objective_ct < best.objective_ct + NEAR_CT:
-            best = min(best, mended(task, slots, other, prefer), key=lambda track: track.objective_ct)
-    if _misses(task, best):  # what is short may be cheaper to reach from above
-        enough = [track for track in search.seen.values() if not _misses(task, track)]
-        if enough:
-            other = mended(task, slots, min(enough, key=lambda track: track.objective_ct), prefer)
-            best = min(best, other, key=lambda track: track.objective_ct)
-    gap_ct = max(best.objective_ct - search.bound_ct, 0.0)
-    values = [min(value, task.miss_ct_per_kwh) for value in search.values()]
-    return Solution(best, tuple(values), prefer, gap_ct, slots)
+        steady = _Search(
+            task, [{p: ladder for p, ladder in found.items() if p == phases} for found in slots], prefer
+        )
+        steady.run()
+        yield min(steady.tracks(), key=lambda track: track.objective_ct)
+    yield from [track for track in tracks if not _misses(task, track)][:1]
+    yield from tracks[1:MORE_STARTS]
 
 
 def _misses(task: Task, track: Track) -> bool:
@@ -113,14 +134,6 @@ class _Search:
             value_ct -= price_ct
         return result + [value_ct] * (len(self.slots) - len(result))
 
-    def best(self) -> Track:
-        """Return the cheapest track met, or joined of two of them."""
-        self.run()
-        found = list(self.seen.values())
-        if self.needs or self.room_kwh is not None:
-            found += joined(self.task, self.slots, self.around(), self.prefer)
-        return min(found, key=lambda track: track.objective_ct)
-
     def run(self) -> None:
         """Seek the prices that raise the bound most, one after the other."""
         knobs = [*reversed(range(len(self.needs))), *([] if self.room_kwh is None else [len(self.needs)])]
@@ -132,9 +145,10 @@ class _Search:
             if len(knobs) <= 1 or self.prices_ct == before:
                 return
 
-    def around(self) -> list[Track]:
-        """Return the few tracks that are cheapest at the prices found: those on both sides of the step."""
-        return sorted(self.seen.values(), key=self._bound)[:AROUND]
+    def tracks(self) -> list[Track]:
+        """Return all tracks met, and one joined of those cheapest at the prices, on both sides of a step."""
+        around = sorted(self.seen.values(), key=self._bound)[:AROUND]
+        return [*joined(self.task, self.slots, around, self.prefer), *self.seen.values()]
 
     def _tune(self, knob: int) -> None:
         """Set one price to where it raises the bound most, the others as they are."""
@@ -193,12 +207,20 @@ class _Search:
         Weak duality: no track is cheaper than the cheapest of these at any prices.
         """
         through = track.through_kwh
-        bound_ct = track.objective_ct - ending_ct(self.task, through)
-        for price_ct, (before, need_wh) in zip(self.prices_ct, self.needs, strict=False):
-            bound_ct += price_ct * (need_wh / 1000 - through[before])
-        bound_ct -= self.task.later_value_ct * through[-1]
-        if self.room_kwh is not None:  # what is tolerated beyond the room is worth nothing either way
-            room_ct = self.prices_ct[-1]
-            over_ct = max(room_ct - self.task.later_value_ct, 0.0)
-            bound_ct += room_ct * (through[-1] - self.room_kwh) - over_ct * FULL_KWH
-        return bound_ct
+        bound_ct = track.objective_ct - ending_ct(self.task, through) + self._paid_ct()
+        for price_ct, (before, _) in zip(self.prices_ct, self.needs, strict=False):
+            bound_ct -= price_ct * through[before]
+        return bound_ct - (self.task.later_value_ct - self.prices_ct[-1]) * through[-1]
+
+    def _paid_ct(self) -> float:
+        """Return what the departures pay for their needs, less what room costs at its price."""
+        needs_kwh = [need_wh / 1000 for _, need_wh in self.needs]
+        paid_ct = sum(price * kwh for price, kwh in zip(self.prices_ct, needs_kwh, strict=False))
+        if self.room_kwh is None:
+            return paid_ct
+        over_ct = max(self.prices_ct[-1] - self.task.later_value_ct, 0.0)
+        return paid_ct - self.prices_ct[-1] * self.room_kwh - over_ct * FULL_KWH
+
+    def prices(self) -> Prices:
+        """Return the present prices as mending needs them."""
+        return Prices(tuple(self.values()), self._paid_ct())

@@ -23,7 +23,8 @@ from controller.model import (
     Off,
     PhaseMode,
 )
-from controller.reconcile import Knobs, Link
+from controller.pending import Knobs
+from controller.reconcile import Link
 
 LIMITS = Limits()
 TOP = Ceiling(16, 16, 16, "configured maximum")

@@ -187,6 +187,24 @@ def test_a_status_without_the_limit_or_from_before_is_no_news() -> None:
     assert due(quiet, status(300.0, None), CHARGING, LEASH_WH, 300.0) is None
 
 
+@pytest.mark.parametrize(("limit_wh", "wh"), [(None, 1000.0), (inf, None)])
+def test_a_charger_that_does_not_say_is_told_of_once(limit_wh: float | None, wh: float | None) -> None:
+    """Three reads in a row with a car there; half an answer now and then is nothing."""
+    leash, said = Leash(), []
+    for at_s in range(1, 9):
+        leash, notes = see(leash, float(at_s), limit_wh, wh)
+        said += [(at_s, note) for note in notes]
+    assert [at_s for at_s, _ in said] == [3]
+    assert "not kept" in said[0][1]
+    for at_s in range(10, 30):
+        silent = at_s % 3 > 0
+        leash, notes = see(leash, float(at_s), limit_wh if silent else inf, wh if silent else 1000.0)
+        assert notes == ()
+    for at_s in range(40, 50):
+        leash, notes = see(leash, float(at_s), limit_wh, wh, there=False)
+        assert notes == ()
+
+
 @pytest.mark.parametrize(
     ("change", "yes"),
     [
