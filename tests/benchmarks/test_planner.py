@@ -7,7 +7,7 @@ from benchmarks.planner.horizons import horizon, recorded_ct
 
 
 def test_tasks_are_repeatable_and_all_of_36_hours() -> None:
-    """By their seeds; recorded and fixed prices, batteries that get full and others, one and two departures."""
+    """By their seeds; recorded and fixed prices, batteries that get full and not, one and two departures."""
     tasks = [horizon(seed) for seed in range(40)]
     assert tasks == [horizon(seed) for seed in range(40)]
     assert {task.slots[-1].end_s - task.slots[0].begin_s for task in tasks} == {36 * 3600.0}
