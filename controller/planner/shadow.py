@@ -17,7 +17,7 @@ from controller.planner.task import Task
 from controller.planner.track import FULL_KWH, Choice, Prices, Slots, Track, best_track, ending_ct, track_of
 
 PASSES = 16
-"""Tries for one price; most end after 3 to 8, because the bound cannot rise any more."""
+"""Tries along one way; most end after 3 to 8, because the bound cannot rise any more."""
 
 ENOUGH_CT = 0.001
 """A bound that could rise by no more than this is the best one."""
@@ -28,8 +28,14 @@ GOOD_CT = 0.25
 NEAR_CT = 70.0
 """A track this much dearer than the best is still worth mending (chosen)."""
 
-SWEEPS = 3
-"""How often the prices of several departures are sought in turn."""
+SWEEPS = 6
+"""How often the prices are sought in turn, where several departures or room have one."""
+
+WORTH_CT = 0.05
+"""The prices are sought once more where that raised the bound by more than this."""
+
+FIRST_CT, ANEW_CT = 8.0, 0.5
+"""The first step of a search along one way, and of a search anew; each further step is four times as wide."""
 
 MORE_STARTS = 3
 """So many of the tracks that prices name are mended, where none is good enough before."""
@@ -105,13 +111,27 @@ def _preference(task: Task) -> tuple[float, ...]:
     return tuple(found)
 
 
+Way = tuple[int, ...]
+"""By how much each price changes together: -1, 0 or 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """One price: the bound there in ct, and by how much it rises with the price, in kWh."""
+    """So many ct along a way: the bound there in ct, and by how much it rises further on, in kWh."""
 
-    price_ct: float
+    step_ct: float
     bound_ct: float
     short_kwh: float
+
+
+def _way(parts: dict[int, int], count: int) -> Way:
+    """Return the way of these prices, of so many."""
+    return tuple([parts.get(knob, 0) for knob in range(count)])
+
+
+def _moved(prices_ct: Sequence[float], way: Way, step_ct: float) -> list[float]:
+    """Return the prices so far along a way."""
+    return [price_ct + part * step_ct for price_ct, part in zip(prices_ct, way, strict=True)]
 
 
 class _Search:
@@ -135,14 +155,23 @@ class _Search:
         return result + [value_ct] * (len(self.slots) - len(result))
 
     def run(self) -> None:
-        """Seek the prices that raise the bound most, one after the other."""
-        knobs = [*reversed(range(len(self.needs))), *([] if self.room_kwh is None else [len(self.needs)])]
+        """Seek the prices that raise the bound most, one after the other, and two at once.
+
+        Two at once change what a kWh is worth between two departures, or after the last one, and nothing
+        else: the bound often has a ridge there.
+        """
+        count = len(self.needs)
+        last = count if self.room_kwh is None else count + 1
+        ways = [_way({knob: 1}, count + 1) for knob in reversed(range(last))]
+        ways += [
+            _way({knob: 1, knob + 1: -1 if knob + 1 < count else 1}, count + 1) for knob in range(last - 1)
+        ]
         self._track()
-        for _ in range(SWEEPS):
-            before = list(self.prices_ct)
-            for knob in knobs:
-                self._tune(knob)
-            if len(knobs) <= 1 or self.prices_ct == before:
+        for sweep in range(SWEEPS):
+            before_ct = self.bound_ct
+            for way in ways:
+                self._climb(way, *((FIRST_CT, ENOUGH_CT) if sweep == 0 else (ANEW_CT, WORTH_CT)))
+            if len(ways) <= 1 or self.bound_ct < before_ct + WORTH_CT:
                 return
 
     def tracks(self) -> list[Track]:
@@ -150,46 +179,56 @@ class _Search:
         around = sorted(self.seen.values(), key=self._bound)[:AROUND]
         return [*joined(self.task, self.slots, around, self.prefer), *self.seen.values()]
 
-    def _tune(self, knob: int) -> None:
-        """Set one price to where it raises the bound most, the others as they are."""
-        here = self._try(knob, self.prices_ct[knob])
-        if here.short_kwh > 0:
-            low, high = here, self._try(knob, self._most_ct(knob))
-            if high.short_kwh > 0:
-                return  # out of reach
-        elif here.price_ct > 0:
-            low, high = self._try(knob, 0.0), here
-            if low.short_kwh <= 0:
-                return  # nothing to pay for
-        else:
-            return
-        for _ in range(PASSES):
-            rise = (
-                high.bound_ct - low.bound_ct + low.short_kwh * low.price_ct - high.short_kwh * high.price_ct
-            )
+    def _climb(self, way: Way, first_ct: float, enough_ct: float) -> None:
+        """Go along one way to where the bound is highest."""
+        begun_ct = tuple(self.prices_ct)
+        low, high = self._bracket(way, begun_ct, first_ct)
+        best = max(low, high, key=lambda one: one.bound_ct)
+        for _ in range(PASSES if low.short_kwh > 0 > high.short_kwh else 0):
+            rise = high.bound_ct - low.bound_ct + low.short_kwh * low.step_ct - high.short_kwh * high.step_ct
             cross_ct = rise / (low.short_kwh - high.short_kwh)
-            promise_ct = low.bound_ct + low.short_kwh * (cross_ct - low.price_ct)
-            here = self._try(knob, cross_ct)
-            if here.bound_ct >= promise_ct - ENOUGH_CT:
-                return
+            promise_ct = low.bound_ct + low.short_kwh * (cross_ct - low.step_ct)
+            if best.bound_ct >= promise_ct - enough_ct:
+                break
+            here = self._try(way, begun_ct, cross_ct)
+            best = max(best, here, key=lambda one: one.bound_ct)
             low, high = (here, high) if here.short_kwh > 0 else (low, here)
+        self.prices_ct = _moved(begun_ct, way, best.step_ct)
+
+    def _bracket(self, way: Way, begun_ct: tuple[float, ...], first_ct: float) -> tuple[_Try, _Try]:
+        """Return two tries with the highest bound between them, or at one of them."""
+        here = self._try(way, begun_ct, 0.0)
+        up = 1.0 if here.short_kwh > 0 else -1.0
+        most_ct = min(
+            (self._most_ct(knob) - price_ct if up * part > 0 else price_ct)
+            for knob, (part, price_ct) in enumerate(zip(way, begun_ct, strict=True))
+            if part
+        )
+        before, there, step_ct = here, here, first_ct
+        while (
+            here.short_kwh != 0 and most_ct > 0 and there.short_kwh * up > 0 and abs(there.step_ct) < most_ct
+        ):
+            before, there = there, self._try(way, begun_ct, up * min(step_ct, most_ct))
+            step_ct *= 4
+        return (before, there) if up > 0 else (there, before)
 
     def _most_ct(self, knob: int) -> float:
         """Return the dearest price of a departure or of room: beyond, weak duality would not hold."""
         room = knob == len(self.needs)
         return self.task.miss_ct_per_kwh + (max(self.task.later_value_ct, 0.0) if room else 0.0)
 
-    def _try(self, knob: int, price_ct: float) -> _Try:
-        """Return the bound at a price, and what is short there: of a departure's need, or of room."""
-        self.prices_ct[knob] = price_ct
+    def _try(self, way: Way, begun_ct: tuple[float, ...], step_ct: float) -> _Try:
+        """Return the bound so far along a way, and what is short there: of needs, of room."""
+        self.prices_ct = _moved(begun_ct, way, step_ct)
         track = self._track()
-        if knob < len(self.needs):
-            before, need_wh = self.needs[knob]
-            short_kwh = need_wh / 1000 - track.through_kwh[before]
-        else:
-            over = price_ct > self.task.later_value_ct
-            short_kwh = track.through_kwh[-1] - (self.room_kwh or 0.0) - (FULL_KWH if over else 0.0)
-        return _Try(price_ct, self._bound(track), short_kwh if short_kwh > 1e-9 else min(short_kwh, 0.0))
+        short_kwh = sum(
+            part * (need_wh / 1000 - track.through_kwh[before])
+            for part, (before, need_wh) in zip(way, self.needs, strict=False)
+        )
+        if way[-1] and self.room_kwh is not None:
+            over = self.prices_ct[-1] > self.task.later_value_ct
+            short_kwh += way[-1] * (track.through_kwh[-1] - self.room_kwh - (FULL_KWH if over else 0.0))
+        return _Try(step_ct, self._bound(track), short_kwh if abs(short_kwh) > 1e-9 else 0.0)
 
     def _track(self) -> Track:
         """Return the cheapest track at the present prices, and let it raise the lower bound."""
