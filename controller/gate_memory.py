@@ -84,11 +84,15 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     if raises(link.in_force, action.command):
         state = replace(state, last_raise_s=now_s)
     again = link.pending is not None and link.pending.settings == action.settings
-    if again or not link.connected:
+    if not link.connected:
         return state
+    starts = isinstance(action.command, Charge) and isinstance(link.in_force, Off)
+    if again:
+        # The loss of the first try has ended it; a start that is asked for again is ours, and begins now.
+        return replace(state, on_since_s=now_s, own_start=True) if starts else state
     if isinstance(action.command, Charge) and action.command.phases != link.phases_set:
         state = replace(state, phase=PhaseHistory(now_s, state.phase.changes + 1))
-    if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
+    if starts:
         # The time of the last stop is kept: should this start not arrive, it has not ended the pause.
         return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
     if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
