@@ -103,7 +103,7 @@ class Planning:
         self.wanted = Wanted(wants.habits, zone, clock)
         self._key: tuple[object, ...] = ()
         self._made_s: float | None = None
-        self._begun_plan_wh = 0.0
+        self._begun_plan_wh = self._later_ct = 0.0
         self._said: tuple[Reason, float] | None = None
         self._told: set[int] = set()
         self.plan: Plan | None = None
@@ -130,6 +130,9 @@ class Planning:
         slot = self.plan.at(self._now_s())
         if slot is None or now_s >= self._made_s + VALID_S:
             return None
+        if slot.reason is Reason.TARGET and not any(d.need_wh > 0 for d in self.wanted.departures()):
+            # All needs are met since the plan was made: what it wanted for them is not worth it any more.
+            return Worth(self._later_ct, "what a later kWh costs", self._made_s + VALID_S)
         value_ct = slot.value_ct_per_kwh
         if self._said is not None and self._said[0] is slot.reason:
             value_ct = self._said[1] if abs(value_ct - self._said[1]) < DEAD_BAND_CT else value_ct
@@ -165,6 +168,7 @@ class Planning:
             return
         first = self.plan is None
         self.plan, self._made_s, self._begun_plan_wh = plan, mono_s, begun_wh
+        self._later_ct = task.later_value_ct
         self._tell(plan, first=first)
         if (asked := self.wanted.question()) is not None:
             self._note("plan", "warning", asked)

@@ -74,8 +74,8 @@ class PlugIn:
     """What is remembered of the present plug-in, over restarts; times are wall ms, energy is at the cable.
 
     `since_ms` is when it began, `left_ms` when the one before ended. `counter_wh` was read at `counter_ms`;
-    `flowed_wh` counts since `told_ms`, or since the plug-in while nothing was said. Reports up to `row` have
-    been heard; `first_row` was the last of them when it began.
+    `flowed_wh` counts since `told_ms`, or since the plug-in while nothing was said; `charged` says whether
+    anything flowed since the plug-in. Reports up to `row` have been heard.
     """
 
     connected: bool = False
@@ -85,11 +85,11 @@ class PlugIn:
     counter_wh: float | None = None
     counter_ms: int = 0
     flowed_wh: float = 0.0
+    charged: bool = False
     soc_pct: float | None = None
     source: Source = "assumed"
     told_ms: int = 0
     row: int = 0
-    first_row: int = 0
 
 
 def followed(plug: PlugIn, connected: bool, car: str, counter_wh: float | None, now_ms: int) -> PlugIn:
@@ -103,10 +103,10 @@ def followed(plug: PlugIn, connected: bool, car: str, counter_wh: float | None, 
     plug = _counted(plug, counter_wh, now_ms)
     if car == plug.car:
         return plug
-    if plug.flowed_wh > 0 or plug.soc_pct is not None:
+    if plug.charged:
         return replace(_begun(plug, car, counter_wh, now_ms), left_ms=now_ms)
-    # Nothing has flowed yet: the same car, now known by its card. What was said before is heard again.
-    return replace(plug, car=car, row=plug.first_row)
+    # Nothing has flowed yet: the same car, now known by its card. What was said is heard again.
+    return replace(plug, car=car, soc_pct=None, source="assumed", row=0)
 
 
 def _begun(plug: PlugIn, car: str, counter_wh: float | None, now_ms: int) -> PlugIn:
@@ -114,11 +114,10 @@ def _begun(plug: PlugIn, car: str, counter_wh: float | None, now_ms: int) -> Plu
         True,
         car,
         since_ms=now_ms,
-        left_ms=min(plug.left_ms, now_ms),
+        left_ms=plug.left_ms,
         counter_wh=counter_wh,
         counter_ms=now_ms,
         row=plug.row,
-        first_row=plug.row,
     )
 
 
@@ -129,12 +128,18 @@ def _counted(plug: PlugIn, counter_wh: float | None, now_ms: int) -> PlugIn:
     most_wh = MOST_W * (max(now_ms - plug.counter_ms, 0) / 1000.0 + SLACK_S) / 3600.0
     if not 0.0 <= flowed_wh <= most_wh:
         flowed_wh = 0.0
-    return replace(plug, counter_wh=counter_wh, counter_ms=now_ms, flowed_wh=plug.flowed_wh + flowed_wh)
+    return replace(
+        plug,
+        counter_wh=counter_wh,
+        counter_ms=now_ms,
+        flowed_wh=plug.flowed_wh + flowed_wh,
+        charged=plug.charged or flowed_wh > 0,
+    )
 
 
 def told(plug: PlugIn, report: SocReport, now_ms: int) -> PlugIn:
     """Return the plug-in after a word of somebody; one that does not count here is only heard."""
-    plug = replace(plug, row=max(plug.row, report.row))
+    plug = replace(plug, row=report.row)
     if not plug.connected or not counts(plug, report):
         return plug
     return replace(
@@ -184,10 +189,11 @@ def of_record(kept: Any) -> PlugIn:
         plug = PlugIn(**kept)
     except TypeError:
         return PlugIn()
-    whole = (plug.since_ms, plug.left_ms, plug.counter_ms, plug.told_ms, plug.row, plug.first_row)
+    whole = (plug.since_ms, plug.left_ms, plug.counter_ms, plug.told_ms, plug.row)
     numbers = [each for each in (plug.flowed_wh, plug.counter_wh, plug.soc_pct) if each is not None]
     sound = (
         isinstance(plug.connected, bool)
+        and isinstance(plug.charged, bool)
         and isinstance(plug.car, str)
         and plug.source in tuple(SPOKEN)
         and all(type(each) is int and 0 <= each <= MOST_KEPT for each in whole)

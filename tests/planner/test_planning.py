@@ -132,6 +132,19 @@ async def test_the_needs_are_there_without_any_plan_and_keep_their_instant() -> 
     assert house.planning.needs(house.now_s)[0].at_s - house.now_s == pytest.approx(12 * 3600 + 45 * 60)
 
 
+async def test_a_need_that_is_met_is_worth_nothing_more_at_once() -> None:
+    """Planned at full power in this slot; seconds after the last kWh no new plan is there yet, nor needed."""
+    house = House(need_wh=11_000.0, prices=lambda a, b: [PriceSlot(a, b, 30.0, 8.0)])
+    house.see()
+    house.clock.advance(11.95 * 3600)
+    await house.after(0)
+    assert house.value_ct is not None
+    assert house.value_ct > 30
+    house.counter_wh += 11_000
+    house.see(session_wh=11_000.0)
+    assert house.value_ct == 19.0  # midway between 8 and 30
+
+
 async def test_a_full_car_needs_nothing() -> None:
     """The car itself says that it is complete."""
     house = House()

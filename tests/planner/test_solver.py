@@ -39,10 +39,10 @@ def plans(count: int, scenarios: int) -> tuple[list[float], list[float]]:
 
 @pytest.mark.parametrize("scenarios", [1, 3])
 def test_random_tasks_are_a_cent_from_the_optimum_and_know_it(scenarios: int) -> None:
-    """24 of them: at most 1 ct on the mean, and the certificate says so; 200 in the slow run."""
-    far, certified = plans(24, scenarios)
+    """40 of them: at most 1 ct on the mean, and the certificate says so; 200 in the slow run."""
+    far, certified = plans(40, scenarios)
     assert statistics.mean(far) <= 1.0
-    assert max(far) <= 10.0
+    assert max(far) <= 5.0
     assert statistics.mean(certified) <= 1.0
 
 

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from controller.limits import Limits
-from controller.model import Charge, Off, SiteSnapshot, Wish
+from controller.model import Charge, Off, SiteSnapshot, Wish, Worth
 from strategies.fast import Fast
 from strategies.min_surplus import MinSurplus
+from strategies.ready_by import ReadyBy
 from strategies.surplus import Surplus
+from strategies.tariff import Tariff
 from strategies.timers import Timers
-from tests.properties.world import World, charging, command_off
+from tests.properties.world import VOLTAGE_V, World, charging, command_off
 
 FUSE_A, MARGIN_A = 25.0, 2.0
 LEASH_WH = 3000.0
@@ -52,6 +54,8 @@ STRATEGIES = {
     "min_surplus": lambda: MinSurplus(20.0, None),
     "fast": Fast,
     "timers": Timers,
+    "tariff": lambda: Tariff(25.0),
+    "ready_by": ReadyBy,
     "hostile": Hostile,
 }
 
@@ -62,10 +66,12 @@ class House(RuleBasedStateMachine):
     limits = LIMITS
     allowed_keys = frozenset({"amp", "frc", "psm"})
 
-    @initialize(name=st.sampled_from(sorted(STRATEGIES)), sun_kw=st.integers(3, 9))
-    def morning(self, name: str, sun_kw: int) -> None:
-        self.name = name
-        self.world = World(STRATEGIES[name](), self.limits)
+    names = tuple(sorted(STRATEGIES))
+
+    @initialize(pick=st.integers(0, 839), sun_kw=st.integers(3, 9))
+    def morning(self, pick: int, sun_kw: int) -> None:
+        self.name = self.names[pick % len(self.names)]
+        self.world = World(STRATEGIES[self.name](), self.limits)
         self.checked = 0
         self.world.sun_w = sun_kw * 1000.0
         self.evening_before(sun_kw)
@@ -182,7 +188,7 @@ class House(RuleBasedStateMachine):
         self.world.late_s = 1.0
         self.world.run(30)
 
-    @precondition(lambda self: self.name in ("surplus", "eager", "min_surplus", "timers", "fast"))
+    @precondition(lambda self: self.name in ("surplus", "eager", "min_surplus", "timers", "fast", "tariff"))
     @rule(sun_kw=st.floats(4.0, 9.0))
     def steady(self, sun_kw: float) -> None:
         """Liveness: steady sun, a willing car, nothing broken: it charges, and then falls silent."""
@@ -202,6 +208,33 @@ class House(RuleBasedStateMachine):
         world.run(300)
         if self.name != "hostile":
             assert len(world.sent) - before <= 3, "constant conditions, no silence"
+
+    @rule(value_ct=st.sampled_from([-10.0, 5.0, 18.0, 30.0, 34.0, 60.0]), seconds=st.integers(10, 400))
+    def plan_says(self, value_ct: float, seconds: int) -> None:
+        """The plan calls a kWh cheap or dear for a while, and then nothing more."""
+        self.world.worth = Worth(value_ct, "by hand", self.world.now_s + seconds - 60)
+        self.world.run(seconds)
+
+    @precondition(lambda self: self.name == "ready_by")
+    @rule(sun_kw=st.floats(0, 4), minutes=st.integers(45, 100), share=st.floats(0.1, 0.95))
+    def leaves_at(self, sun_kw: float, minutes: int, share: float) -> None:
+        """Liveness: the car has at its departure what one phase alone can bring, plan or no plan."""
+        world = self.world
+        world.late_s = 1.0
+        world.load_a = [1.0, 1.0, 1.0]
+        world.sun_w = sun_kw * 1000
+        world.run(30)
+        if not world.box.plugged:
+            world.plug()
+        if world.foreign or self.barred():
+            return
+        certain_wh = 16 * VOLTAGE_V * (minutes - 25) / 60  # a pause, a phase change, a car that wakes up
+        world.needs_wh = world.box.session_wh + share * certain_wh
+        world.leaves_s = world.now_s + minutes * 60
+        world.run(minutes * 60)
+        assert world.box.session_wh >= world.needs_wh, "the departure was missed"
+        event(f"ready by its departure, {'with' if sun_kw > 1.5 else 'without'} sun")
+        world.leaves_s = None
 
     def barred(self) -> bool:
         """Return whether the user does not want the car to charge on."""
@@ -301,6 +334,16 @@ House.TestCase.settings = settings(
     print_blob=True,
 )
 TestHouse = House.TestCase
+
+
+class Commuter(House):
+    """The same house of somebody who leaves at a time, whatever else happens."""
+
+    names = ("ready_by",)
+
+
+Commuter.TestCase.settings = House.TestCase.settings
+TestCommuter = Commuter.TestCase
 
 
 class LeashedHouse(House):

@@ -19,12 +19,14 @@ from controller.model import (
     Force,
     GridReading,
     Keys,
+    Need,
     Off,
     OutcomeKind,
     PhaseMode,
     Prices,
     Send,
     Strategy,
+    Worth,
     WriteOutcome,
 )
 
@@ -175,6 +177,10 @@ class World:
     cloud_down: bool = False
     drop_writes: bool = False
     late_s: float = 1.0
+    worth: Worth | None = None
+    leaves_s: float | None = None
+    needs_wh: float = 0.0
+    """What the car shall have taken in this session when it leaves."""
     sent: list[Sent] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     unanswered_overloads: list[str] = field(default_factory=list)
@@ -237,6 +243,8 @@ class World:
             charger=tuple(self.reports),
             grid_changed_s=self.changed_s,
             prices=Prices(),
+            worth=self.worth,
+            needs=self.needs,
         )
         snap = snapshot.build(seen, self.limits, self.state.link.last_write_s)
         self.state, decision = pipeline.step(self.state, snap, self.strategy, self.limits)
@@ -306,6 +314,13 @@ class World:
             held = dwo is not None and box.session_wh >= dwo
             offers.append((0 if frc == 1 or held else amp, 1 if psm == 1 else 3))
         return max(offer[0] for offer in offers), max(offer[1] for offer in offers)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """Return what is missing at the departure, nothing without a car."""
+        if self.leaves_s is None or not self.box.plugged:
+            return ()
+        return (Need(self.leaves_s, max(self.needs_wh - self.box.session_wh, 0.0)),)
 
     def run(self, seconds: int) -> None:
         """Let time pass."""

@@ -101,12 +101,19 @@ def test_a_word_before_the_plug_in_counts_all_that_flowed_since() -> None:
     assert pct(told(plug, word(60.0, NOON_MS - 60_000), NOON_MS + H_MS)) == pytest.approx(69.0)
 
 
-@pytest.mark.parametrize("odd_wh", [0.0, 900.0, 1_000_000.0])
+@pytest.mark.parametrize("odd_wh", [0.0, 900.0, 60_000.0, 1_000_000.0])
 def test_a_counter_that_goes_back_or_jumps_costs_one_step(odd_wh: float) -> None:
-    """What was counted before stays, the step counts for nothing, and it goes on from there."""
+    """What was counted before stays, the step counts for nothing, and it goes on from there.
+
+    It is looked at every minute for three hours: 60 kWh in the next ten seconds are no energy, though so much
+    could have flowed in all that time.
+    """
     plug = followed(plugged(), True, "Zoe", 2000.0, NOON_MS + 600_000)
-    plug = followed(plug, True, "Zoe", odd_wh, NOON_MS + 610_000)
-    plug = followed(plug, True, "Zoe", odd_wh + 1000.0, NOON_MS + 1_210_000)
+    at_ms = NOON_MS + 3 * H_MS
+    for minute in range(11, 181):
+        plug = followed(plug, True, "Zoe", 2000.0, NOON_MS + minute * 60_000)
+    plug = followed(plug, True, "Zoe", odd_wh, at_ms + 10_000)
+    plug = followed(plug, True, "Zoe", odd_wh + 1000.0, at_ms + 610_000)
     assert plug.flowed_wh == 2000.0
 
 
@@ -117,20 +124,25 @@ def test_a_counter_that_is_silent_for_a_while_loses_nothing() -> None:
 
 
 def test_another_car_at_the_cable_begins_anew() -> None:
-    """Card 2 without an unplugging seen: what was said and what flowed belonged to the other car."""
-    plug = told(plugged(), word(70.0, NOON_MS), NOON_MS)
-    plug = followed(plug, True, "Zoe", 2000.0, NOON_MS + 600_000)
-    plug = followed(plug, True, "Leaf", 2000.0, NOON_MS + 610_000)
-    assert (plug.flowed_wh, plug.soc_pct, pct(plug)) == (0.0, None, None)
-    assert pct(told(plug, word(30.0, NOON_MS + 300_000, "Leaf", 2), NOON_MS + 610_000)) is None
+    """Card 2 without an unplugging seen, after energy flowed: what is known was of the other car."""
+    for said_ms in (NOON_MS, NOON_MS + 600_000):  # before it flowed, and after
+        plug = followed(plugged(), True, "Zoe", 1000.0 if said_ms == NOON_MS else 2000.0, said_ms)
+        plug = told(plug, word(70.0, said_ms, ""), said_ms)
+        plug = followed(plug, True, "Zoe", 2000.0, NOON_MS + 600_000)
+        plug = followed(plug, True, "Leaf", 2000.0, NOON_MS + 610_000)
+        assert (plug.flowed_wh, plug.soc_pct, pct(plug)) == (0.0, None, None)
+        assert pct(told(plug, word(30.0, NOON_MS + 300_000, "Leaf", 2), NOON_MS + 610_000)) is None
+        assert pct(told(plug, word(30.0, NOON_MS + 610_000, "Leaf", 2), NOON_MS + 620_000)) == 30.0
 
 
 def test_a_card_shown_late_names_the_same_car() -> None:
-    """Nothing has flowed: what was said between plug-in and card is heard again, and counts."""
-    plug = told(plugged(""), word(30.0, NOON_MS + 10_000, "Leaf", 7), NOON_MS + 20_000)
-    plug = followed(plug, True, "Leaf", 1000.0, NOON_MS + 30_000)
-    assert (plug.row, plug.since_ms) == (0, NOON_MS)
-    assert pct(told(plug, word(30.0, NOON_MS + 10_000, "Leaf", 7), NOON_MS + 30_000)) == 30.0
+    """Nothing has flowed: what was said between plug-in and card is heard again, and counts if it fits."""
+    for said_of, counts in (("Leaf", True), ("", True), ("Zoe", False)):
+        heard = word(30.0, NOON_MS + 10_000, said_of, 7)
+        plug = told(plugged(""), heard, NOON_MS + 20_000)
+        plug = followed(plug, True, "Leaf", 1000.0, NOON_MS + 30_000)
+        assert (plug.row, plug.since_ms, pct(plug)) == (0, NOON_MS, None)
+        assert pct(told(plug, heard, NOON_MS + 30_000)) == (30.0 if counts else None)
 
 
 def test_a_clock_that_was_set_back_makes_nothing_old() -> None:
@@ -140,6 +152,25 @@ def test_a_clock_that_was_set_back_makes_nothing_old() -> None:
     soc = present(plug, CARS, NOON_MS - H_MS + 10_000)
     assert soc is not None
     assert (soc.pct, soc.age_s) == (70.0, 5.0)
+
+
+def test_an_age_goes_on_after_the_clock_was_set_back() -> None:
+    """Said before the step, or by a clock that is ahead: ten minutes later it is ten minutes old."""
+    before = told(plugged(), word(70.0, NOON_MS), NOON_MS)
+    before = followed(before, True, "Zoe", 1000.0, NOON_MS - H_MS)
+    ahead = told(plugged(at_ms=NOON_MS - H_MS), word(70.0, NOON_MS), NOON_MS - H_MS)
+    for plug in (before, ahead):
+        soc = present(plug, CARS, NOON_MS - H_MS + 600_000)
+        assert soc is not None
+        assert (soc.pct, soc.age_s) == (70.0, 600.0)
+
+
+def test_a_clock_set_back_between_two_plug_ins_leaves_only_new_words() -> None:
+    """Unplugged by a clock that was fast: what was said before the plug-in may be old."""
+    left = followed(plugged(), False, "Zoe", 1000.0, NOON_MS)
+    back = followed(left, True, "Zoe", 1000.0, NOON_MS - H_MS)
+    assert pct(told(back, word(55.0, NOON_MS - H_MS - 60_000), NOON_MS - H_MS)) == 40.0
+    assert pct(told(back, word(55.0, NOON_MS - H_MS, ""), NOON_MS - H_MS)) == 55.0
 
 
 def test_what_is_kept_comes_back_and_nonsense_begins_anew() -> None:
