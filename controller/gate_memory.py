@@ -86,16 +86,13 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     again = link.pending is not None and link.pending.settings == action.settings
     if not link.connected:
         return state
-    starts = isinstance(action.command, Charge) and isinstance(link.in_force, Off)
-    if again:
-        # The loss of the first try has ended it; a start that is asked for again is ours, and begins now.
-        return replace(state, on_since_s=now_s, own_start=True) if starts else state
-    if isinstance(action.command, Charge) and action.command.phases != link.phases_set:
+    if not again and isinstance(action.command, Charge) and action.command.phases != link.phases_set:
         state = replace(state, phase=PhaseHistory(now_s, state.phase.changes + 1))
-    if starts:
-        # The time of the last stop is kept: should this start not arrive, it has not ended the pause.
+    if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
+        # The time of the last stop is kept: should this start not arrive, it has not ended the pause. Asked
+        # for once more it begins now, and is ours as the first time.
         return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
-    if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
+    if not again and isinstance(action.command, Off) and isinstance(link.in_force, Charge):
         # A box that loses the current of a start is left in peace as long as a car that takes nothing.
         in_vain = state.unanswered or link.too_much
         return replace(state, on_since_s=None, off_since_s=now_s, unanswered=in_vain)
