@@ -115,9 +115,12 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
     )
 
 
-def phase_price_ct(state: GateState, base_ct: float, limits: Limits) -> float:
-    """Return the price of a phase change: the fewer are left until the car is unplugged, the dearer."""
-    used = state.phase.changes / max(limits.phase_changes_per_plugin, 1)
+def phase_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limits) -> float:
+    """Return the price of a phase change: the more there were of late, the dearer, so that some are left.
+
+    All used up within a wild hour, they would leave the car on one phase for the rest of the day.
+    """
+    used = state.phase.weight(now_s) / max(limits.phase_changes_per_plugin, 1)
     return base_ct * exp(limits.phase_price_slope * used)
 
 
@@ -343,7 +346,7 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     if again or not link.connected:
         return state
     if isinstance(action.command, Charge) and action.command.phases != link.phases_set:
-        state = replace(state, phase=PhaseHistory(now_s, state.phase.changes + 1))
+        state = replace(state, phase=state.phase.with_one(now_s))
     if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
         # The time of the last stop is kept: should this start not arrive, it has not ended the pause.
         return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
