@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-.PHONY: demo test test-slow test-all faults fuzz soak mutants bench check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all faults fuzz soak mutants bench bench-planner check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -38,6 +38,9 @@ $(VENV)/bin/mutmut: requirements-mutants.lock $(STAMP)
 
 bench: $(STAMP)  ## everybody on the recorded days: benchmarks/report.md with plots
 	$(BIN)/python -m benchmarks --report benchmarks
+
+bench-planner: $(STAMP)  ## the planner on 200 random tasks of 36 hours, beside the exact optimum; three minutes
+	$(BIN)/python -m benchmarks.planner
 
 check: lint types imports
 

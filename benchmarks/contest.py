@@ -63,10 +63,10 @@ class Baseline(Protocol):
 
 
 class Ring:
-    """One day with one baseline in it: keeps what the box was told, shows views, sends orders."""
+    """One run with one baseline in it: keeps what the box was told, shows views, sends orders."""
 
-    def __init__(self, day: Day) -> None:
-        self.run = Run(seconds(day))
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self.current_a, self.enabled, self.phases = self.run.plant.amp, False, self.run.plant.phases
 
     def view(self) -> View:
@@ -111,7 +111,7 @@ def run_baseline(
     with_oracle: bool = False,
 ) -> DayResult:
     """Return what a baseline makes of one day with a car connected from midnight to midnight."""
-    peer, ring = make(), Ring(day)
+    peer, ring = make(), Ring(Run(seconds(day)))
     for now in range(0, day.duration_s, peer.interval_s):
         ring.run.advance(now)
         for order in peer.decide(ring.view()):

@@ -15,13 +15,16 @@ from controller.limits import Limits
 from controller.model import (
     CarState,
     ChargerStatus,
+    Decision,
     Force,
     GridReading,
+    Need,
     PhaseMode,
     Prices,
     Send,
     Settings,
     Strategy,
+    Worth,
 )
 from controller.traces import Day
 from controller.units import NOMINAL_VOLTAGE_V
@@ -137,6 +140,22 @@ class Meters:
     exported: float = 0.0
 
 
+@dataclass(slots=True)
+class Bill:
+    """What is paid where prices follow the day, booked from meter to meter."""
+
+    meters: Meters
+    ct: float = 0.0
+    imported: float = 0.0
+    exported: float = 0.0
+
+    def book(self, prices: Prices) -> None:
+        """Book what flowed since the last time at these prices."""
+        bought, sold = self.meters.imported - self.imported, self.meters.exported - self.exported
+        self.ct += (bought * prices.import_ct_per_kwh - sold * prices.export_ct_per_kwh) / 3.6e6
+        self.imported, self.exported = self.meters.imported, self.meters.exported
+
+
 Recorder = Callable[[int, float], None]
 """Told every 10 s: the second of the day and what the car draws in W."""
 
@@ -213,6 +232,43 @@ def scaled(day: Day, factor: float) -> Day:
     return day if factor == 1 else replace(day, pv_w=[power * factor for power in day.pv_w])
 
 
+class Line:
+    """What decides, on a run: sees what it would see at a house and sends what it decides."""
+
+    def __init__(self, run: Run, strategy: Strategy, limits: Limits) -> None:
+        self._run, self._strategy, self._limits = run, strategy, limits
+        self._state = pipeline.initial(strategy)
+        self._grid: deque[GridReading] = deque(maxlen=TICK_S + 5)
+        self._reports: deque[ChargerStatus] = deque([run.plant.status(0.0)], maxlen=4)
+
+    def watch(self, now: int) -> None:
+        """Let the seconds up to this one pass, and read meter and charger meanwhile."""
+        for poll_s in range(now - TICK_S + CHARGER_POLL_S, now + 1, CHARGER_POLL_S):
+            self._run.advance(poll_s)
+            self._reports.append(self._run.plant.status(float(poll_s)))
+        self._grid.extend(self._run.readings(now - TICK_S))
+
+    def decide(
+        self, now: int, prices: Prices, worth: Worth | None = None, needs: tuple[Need, ...] = ()
+    ) -> Decision:
+        """Decide at this second, and let leave what is sent."""
+        seen = snapshot.Observations(
+            now_s=float(now),
+            since_s=float(now - TICK_S),
+            started_s=0.0,
+            grid=tuple(self._grid),
+            charger=tuple(self._reports),
+            prices=prices,
+            worth=worth,
+            needs=needs,
+        )
+        snap = snapshot.build(seen, self._limits, self._state.link.last_write_s)
+        self._state, decision = pipeline.step(self._state, snap, self._strategy, self._limits)
+        if isinstance(decision.action, Send):
+            self._run.send(decision.action.settings)
+        return decision
+
+
 def run_day(
     day: Day,
     strategy: Strategy,
@@ -224,39 +280,31 @@ def run_day(
     with_oracle: bool = False,
     recorder: Recorder | None = None,
     plant: Plant | None = None,
+    prices_at: Callable[[int], Prices] | None = None,
 ) -> DayResult:
     """Return what the strategy makes of one day with a car connected from midnight to midnight.
 
     `plant` may be another one, unused so far: a car that comes and goes. What `day.lost` names is neither
-    metered nor counted.
+    metered nor counted. With `prices_at`, by the second of the day, `prices` only says what switching costs.
     """
     run = Run(seconds(day), plant or Plant(), lost=day.lost, step_s=day.step_s)
-    state = pipeline.initial(strategy)
-    grid: deque[GridReading] = deque(maxlen=TICK_S + 5)
-    reports: deque[ChargerStatus] = deque([run.plant.status(0.0)], maxlen=4)
+    line, bill = Line(run, strategy, limits), None if prices_at is None else Bill(run.meters)
     for now in range(TICK_S, day.duration_s, TICK_S):
-        for poll_s in range(now - TICK_S + CHARGER_POLL_S, now + 1, CHARGER_POLL_S):
-            run.advance(poll_s)
-            reports.append(run.plant.status(float(poll_s)))
-        grid.extend(run.readings(now - TICK_S))
+        line.watch(now)
         if recorder is not None:
             recorder(now - TICK_S, run.plant.power_w)
-        seen = snapshot.Observations(
-            now_s=float(now),
-            since_s=float(now - TICK_S),
-            started_s=0.0,
-            grid=tuple(grid),
-            charger=tuple(reports),
-            prices=prices,
-        )
-        snap = snapshot.build(seen, limits, state.link.last_write_s)
-        state, decision = pipeline.step(state, snap, strategy, limits)
-        if isinstance(decision.action, Send):
-            run.send(decision.action.settings)
+        if bill is not None and prices_at is not None:
+            bill.book(prices_at(now - TICK_S))
+        line.decide(now, prices if prices_at is None else prices_at(now))
     run.advance(day.duration_s)
+    if bill is not None and prices_at is not None:
+        bill.book(prices_at(day.duration_s - TICK_S))
     if recorder is not None:
         recorder((day.duration_s - 1) // TICK_S * TICK_S, run.plant.power_w)
-    return result(day, name, prices, value_ct, run, with_oracle=with_oracle)
+    scored = result(day, name, prices, value_ct, run, with_oracle=with_oracle)
+    if bill is None:
+        return scored
+    return replace(scored, bill_ct=bill.ct, cost_ct=scored.cost_ct - scored.bill_ct + bill.ct)
 
 
 def seconds(day: Day) -> list[float]:

@@ -32,6 +32,10 @@ LIMIT_MOST, FAILING_MOST = 10.0, 6.0
 OFFSET_BOUND_A = 2.0
 """More than this beside the offer is a limit or a fault, not an offset."""
 
+CHARGE_EFFICIENCY = 0.9
+"""Share of the energy at the cable that reaches the battery: evcc assumes it too, and it is the good end of
+the 0.80 to 0.90 found for the cars of 2020 (M. Valle, Tu.no, 27 Nov 2020). Low currents are worse."""
+
 _COUNTED = ("one phase", "two phases", "three phases")
 
 
@@ -127,6 +131,9 @@ class KnownCar:
     min_current_a: int | None = None
     max_current_a: int | None = None
     survives_pauses: bool | None = None
+    battery_kwh: float | None = None
+    charge_efficiency: float = CHARGE_EFFICIENCY
+    assumed_soc_pct: float | None = None
 
     @property
     def key(self) -> str:
@@ -199,6 +206,8 @@ def describe(record: CarRecord, known: KnownCar | None) -> str:
         again = "resumes after pauses" if own.survives_pauses else "does not resume after pauses"
         tried = record.resumed + record.failed
         parts.append(f"{again} ({record.resumed} of {tried})" if tried else again)
+    if known is not None and known.battery_kwh is not None:
+        parts.append(f"battery {known.battery_kwh:g} kWh")
     text = ", ".join(parts) or "nothing learned yet"
     return f"{own.name}: {text}" if own.name else text
 

@@ -12,7 +12,7 @@ from controller.daemon import devices_of
 from controller.errors import AmpilotError, ChargerError, ConfigError, LedgerError, MeterError
 from controller.load_settings import load_settings
 from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
-from controller.plugins import conformance, load_strategy
+from controller.plugins import conformance, is_built_in, load_strategy
 from controller.report import Report
 from controller.settings import Settings
 
@@ -51,7 +51,9 @@ async def check_site(config: Path, say: Say) -> int:
             say(f"{name:8} {error}. Remedy: {_meter_remedy(str(error))}", False)
         await meter.close()
     try:
-        for line in describe_charger(await devices.charger.read(), settings.charger.max_current_a):
+        leashed = settings.charger.energy_leash_kwh is not None
+        status = await devices.charger.read()
+        for line in describe_charger(status, settings.charger.max_current_a, leashed=leashed):
             say(f"charger  {line}", True)
     except ChargerError as error:
         failures += 1
@@ -59,6 +61,9 @@ async def check_site(config: Path, say: Say) -> int:
     await devices.charger.close()
     for line in describe_cars(settings):
         say(f"car      {line}", True)
+    for line, kept in describe_departures(settings):
+        say(f"leaves   {line}", kept)
+        failures += not kept
     return failures
 
 
@@ -95,7 +100,22 @@ def _describe_grid(reading: GridReading) -> str:
     return text + ". Switch on a kettle: the number must rise; if it falls, set reverse = true"
 
 
-def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:
+def describe_departures(settings: Settings) -> list[tuple[str, bool]]:
+    """Return each departure as people say it, and whether the chosen strategy keeps it."""
+    name = settings.strategy.name
+    kept = name == "ready_by" or not is_built_in(name)  # what others build may keep them
+    lines = []
+    for each in settings.departure:
+        days = each.date or ", ".join(each.days) or "every day"
+        wanted = [] if each.target_pct is None else [f"{each.target_pct:g} % full"]
+        wanted += [] if each.need_kwh is None else [f"{each.need_kwh:g} kWh"]
+        text = f"{each.time} {days} with {' or else '.join(wanted)}"
+        remedy = f'strategy {name} keeps no departures. Remedy: name = "ready_by"'
+        lines.append((text if kept else f"{text}: {remedy}", kept))
+    return lines
+
+
+def describe_charger(status: ChargerStatus, max_current_a: int, *, leashed: bool = False) -> list[str]:
     """Return the charger's state in plain words, a line each, conflicts included."""
     lines = [
         f"{status.model or 'go-e'} {status.firmware or ''}, car {status.car}, draws "
@@ -114,6 +134,10 @@ def describe_charger(status: ChargerStatus, max_current_a: int) -> list[str]:
         lines.append("pausing is not allowed in its settings (acp): it may go on charging when told to stop")
     if not status.can_switch_phases:
         lines.append("it does not report a phase setting: phases will not be switched")
+    if leashed and (status.energy_limit_wh is None or status.session_wh is None):
+        lines.append("it does not report its energy limit or count: energy_leash_kwh does nothing")
+    elif leashed:
+        lines.append("the energy leash is on; that a charger obeys it is unproven, see docs/configuration.md")
     if status.error:
         lines.append(f"it reports error {status.error}: nothing will be started")
     return lines

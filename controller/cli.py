@@ -17,7 +17,9 @@ from controller import (
     cli_days,
     cli_forecast,
     cli_notify,
+    cli_plan,
     cli_replay,
+    cli_soc,
     cli_tariffs,
 )
 from controller.errors import AmpilotError, ConfigError, StrategyError
@@ -142,5 +144,7 @@ app.add_typer(cli_backup.commands)
 app.add_typer(cli_days.commands)
 app.add_typer(cli_forecast.commands)
 app.add_typer(cli_notify.commands)
+app.add_typer(cli_plan.commands)
 app.add_typer(cli_replay.commands)
+app.add_typer(cli_soc.commands)
 app.add_typer(cli_tariffs.commands)

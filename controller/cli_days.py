@@ -132,8 +132,51 @@ def backtest(
     oracle: Annotated[bool, typer.Option("--oracle", help="also the cost of perfect foresight")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="write one object a day here")] = None,
     plot: Annotated[Path | None, typer.Option(help="draw the days into this file")] = None,
+    price_file: Annotated[
+        Path | None, typer.Option("--prices", help="prices at the exchange: CSV time,slot_s,eur_per_mwh")
+    ] = None,
+    added_ct: Annotated[float, typer.Option(help="with --prices: net ct/kWh on top of the exchange")] = 0.0,
+    vat: Annotated[float, typer.Option(min=0, max=1, help="with --prices: 0.19 for 19 %")] = 0.0,
+    plug_in: Annotated[str, typer.Option(help="with --prices: when the car comes")] = "00:00",
+    depart: Annotated[str, typer.Option(help="with --prices: when it leaves")] = "00:00",
+    need_kwh: Annotated[float, typer.Option(min=0, help="with --prices: what it must have by then")] = 0.0,
+    room_kwh: Annotated[
+        float | None, typer.Option(min=0, help="with --prices: what it can take; default: no end")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="with --prices: whose clock")] = "UTC",
+    exact_forecast: Annotated[
+        bool, typer.Option("--exact-forecast", help="with --prices: plan with the sun that really comes")
+    ] = False,
 ) -> None:
-    """Score a strategy on recorded days: energy, money, switching, and regret against perfect foresight."""
+    """Score a strategy on recorded days: energy, money, switching, and regret against perfect foresight.
+
+    With --prices the car comes and goes, and a plan is made every quarter of an hour (docs/backtest.md).
+    """
+    if price_file is not None:
+        from controller.cli_sessions import Asked, score_sessions
+
+        if oracle or plot is not None:
+            raise ConfigError("--oracle and --plot know one price only. Remedy: leave them out, or --prices")
+        asked = Asked(
+            traces=traces,
+            prices=price_file,
+            strategy=strategy,
+            value_ct=value_ct,
+            solar_share=solar_share,
+            export_ct=export_ct,
+            added_ct=added_ct,
+            vat=vat,
+            scale_pv=scale_pv,
+            plug_in=plug_in,
+            depart=depart,
+            need_kwh=need_kwh,
+            room_kwh=room_kwh,
+            timezone=timezone,
+            exact=exact_forecast,
+            json_file=json_file,
+        )
+        score_sessions(asked)
+        return
     from controller.backtest import run_day, scaled
     from controller.model import Prices
     from controller.plots import plot_backtest

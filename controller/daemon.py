@@ -11,24 +11,27 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from controller.chargers import open_charger
-from controller.clock import SystemClock
+from controller.clock import Clock, SystemClock
 from controller.credentials import TokenSource
 from controller.delivery.announcer import Announcer
 from controller.delivery.channels import open_channels
+from controller.departures import Wants
 from controller.events import Event
 from controller.forecast.forecaster import Forecaster
+from controller.interface.assembly import LISTEN_AGAIN_S, open_interface
 from controller.ledger import Ledger
 from controller.load_settings import load_settings
 from controller.logging_setup import set_up
 from controller.loop import Loop
 from controller.meters import Role, open_meters
 from controller.night import is_dark
+from controller.planning import Planning
 from controller.plugins import is_built_in, load_strategy
 from controller.schedule import Schedule
 from controller.senses import Devices
 from controller.settings import MeterSettings, Settings
 from controller.supervised import FAULTS, WINDOW_S, Supervised
-from controller.tariffs.assembly import open_tariffs
+from controller.tariffs.assembly import Tariffs, open_tariffs
 from controller.verdict import NightlyVerdict
 from controller.watchdog import Notifier
 
@@ -39,6 +42,9 @@ TARIFFS_LOOK_S = 30.0
 """Between looks whether a source of prices is due; asking is much rarer."""
 
 FORECAST_S = 15.0
+PLAN_S = 5.0
+"""Between looks whether there is a reason to plan anew; planning is much rarer."""
+
 VERDICT_JITTER_S = 1200
 EVER_S = 3650 * 86_400.0
 VERDICT_LATE_S = 300.0
@@ -83,6 +89,8 @@ async def run(config: Path) -> None:
     notifier = Notifier.from_env()
     tariffs = open_tariffs(settings, clock, ledger.record_event)
     held.append(tariffs.secrets)
+    forecaster = Forecaster(settings.forecast, settings.site.timezone, ledger.path, clock, ledger=ledger)
+    planning = planning_of(settings, settings.wants(), tariffs, forecaster, ledger.record_event, clock)
     loop = Loop(
         devices,
         strategy,
@@ -95,7 +103,12 @@ async def run(config: Path) -> None:
         cars=settings.known_cars(),
         late_s=max(3 * settings.timing.decide_s, 3.0),
         dark=_darkness(settings, clock),
+        planning=planning,
     )
+    interface = open_interface(
+        settings, ledger, clock, lambda: loop.last, lambda: loop.state.cars.traits.name, loop.soc.now
+    )
+    held.append(interface.secrets)
     announcer = _announcer(settings, loop, clock, held, secrets)
     ledger.listen(announcer.hear)
     for note in ledger.notes:
@@ -106,9 +119,9 @@ async def run(config: Path) -> None:
         schedule.every(lambda: TARIFFS_LOOK_S, tariffs.step, "tariffs")
     if choice.name != "timers":  # which has nothing to be compared with
         _judge_days(schedule, NightlyVerdict(config, ledger, clock, settings.site.timezone), settings)
-    forecaster = Forecaster(settings.forecast, settings.site.timezone, ledger.path, clock, ledger=ledger)
     schedule.every(lambda: FORECAST_S, forecaster.tick, "forecast")
     schedule.every(lambda: FORECAST_S, forecaster.fetch_if_due, "forecast-fetch")
+    schedule.every(lambda: PLAN_S, planning.tick, "plan")
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -121,6 +134,9 @@ async def run(config: Path) -> None:
         loop.replace_strategy()
     ledger.record_event("start", "info", f"started with strategy {strategy.name}")
     log.info("event=start strategy=%s charger=%s", strategy.name, settings.charger.serial)
+    if interface.wanted:
+        await interface.keep_listening()
+        schedule.every(lambda: LISTEN_AGAIN_S, interface.keep_listening, "interface")
     schedule.start()
     announcer.start()
     notifier.ready()
@@ -129,6 +145,7 @@ async def run(config: Path) -> None:
     finally:
         notifier.stopping()
         await schedule.stop()
+        await interface.close()
         await forecaster.close()
         try:
             async with asyncio.timeout(STOP_S):
@@ -161,6 +178,24 @@ def _announcer(
         return str(link.in_force) if link.known else "unknown, the charger was not read yet"
 
     return Announcer(channels, clock, zone, offered=offered, secrets=secrets)
+
+
+def planning_of(
+    settings: Settings,
+    wants: Wants,
+    tariffs: Tariffs,
+    forecaster: Forecaster,
+    note: Callable[[str, str, str], None],
+    clock: Clock,
+) -> Planning:
+    """Return the planner with the prices and the sun this house knows of."""
+
+    def stamp() -> object:
+        standing = forecaster.standing()
+        return tariffs.stamp(), standing.fetched_s, standing.until_s
+
+    zone, fixed = ZoneInfo(settings.site.timezone), settings.prices.prices()
+    return Planning(wants, tariffs.book.outlook, forecaster.slots, stamp, fixed, clock, zone, note)
 
 
 def _darkness(settings: Settings, clock: SystemClock) -> Callable[[], bool]:

@@ -26,6 +26,8 @@ def explain(
         lines.append(f"It just said: {decision.action}.")
     if facts.get("car_connected") and facts.get("this_car"):
         lines.append(f"This car: {facts['this_car']}.")
+    if facts.get("car_connected") and facts.get("this_soc"):
+        lines.append(f"It is {facts['this_soc']}.")
     lines += _money(facts)
     if facts.get("hold_left_s"):
         lines.append(f"This holds for {facts['hold_left_s']:.0f} s more.")
@@ -53,11 +55,17 @@ def _money(facts: dict[str, Any]) -> list[str]:
     """Return the engine's numbers: what a kWh is worth, the surplus, the race against the next set-point."""
     lines = []
     if _numbers(facts, "value_ct_per_kwh", "import_ct_per_kwh", "surplus_w"):
-        text = f"A kWh in the car is worth {facts['value_ct_per_kwh']:.1f} ct; import feels like "
+        reason = f" ({facts['worth']})" if isinstance(facts.get("worth"), str) else ""
+        text = f"A kWh in the car is worth {facts['value_ct_per_kwh']:.1f} ct{reason}; import feels like "
         text += f"{facts['import_ct_per_kwh']:.1f} ct; the surplus is {facts['surplus_w']:.0f} W"
         if _numbers(facts, "running_ct_per_h"):
             text += f"; going on as now costs {facts['running_ct_per_h']:+.1f} ct an hour"
         lines.append(text + ".")
+    if _numbers(facts, "need_wh", "need_left_s") and facts["need_wh"] > 0:
+        lines.append(
+            f"Missing until the departure in {facts['need_left_s'] / 3600:.1f} h: "
+            f"{facts['need_wh'] / 1000:.1f} kWh. When it will charge: ampilot plan."
+        )
     if "next" in facts and _numbers(facts, "regret_ct", "price_ct"):
         text = f"Next would be {facts['next']}: regret {max(facts['regret_ct'], 0):.2f} of "
         text += f"{facts['price_ct']:.2f} ct"

@@ -14,10 +14,10 @@ A raise needs fresh meter, fresh charger, and no write still open; while the led
 needs 600 s since the last one. Lowering needs none of that.
 """
 
-from dataclasses import dataclass, replace
 from math import exp
 
 from controller import budget
+from controller.gate_memory import GateState, raises, start_in_s, stop_in_s, unpausable, unrecorded_in_s
 from controller.limits import Limits
 from controller.model import (
     Action,
@@ -36,59 +36,10 @@ from controller.model import (
     Wish,
     amps,
 )
-from controller.phases import PhaseHistory, Switching, change_in_s, options, switching
-from controller.reconcile import DRAWING_W, GIVEN_UP_S, Link
+from controller.pending import GIVEN_UP_S
+from controller.phases import Switching, change_in_s, options, switching
+from controller.reconcile import Link
 from controller.units import MIN_CURRENT_A
-
-UNANSWERED_S = 120.0
-"""A car that takes nothing of an offer for this long does not want it now: no raises, no chasing the sun."""
-
-UNANSWERED_OFF_FACTOR = 6
-"""How much longer such a car is left in peace after a stop: a full car shall not cost writes all day."""
-
-
-@dataclass(frozen=True, slots=True)
-class GateState:
-    """What the gate remembers: times of moves and writes, all monotonic seconds."""
-
-    on_since_s: float | None = None
-    off_since_s: float | None = None
-    own_start: bool = False
-    unanswered: bool = False
-    phase: PhaseHistory = PhaseHistory()  # noqa: RUF009 - frozen
-    comfort_writes_s: tuple[float, ...] = ()
-    safety_writes_s: tuple[float, ...] = ()
-    last_raise_s: float | None = None
-
-
-def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateState:
-    """Return the gate's memory after what happened at the charger: starts and stops not ours, unplugs."""
-    if not link.connected:
-        if before.connected:
-            return replace(
-                state,
-                on_since_s=None,
-                off_since_s=None,
-                own_start=False,
-                unanswered=False,
-                phase=PhaseHistory(),
-            )
-        return state
-    charging = isinstance(link.in_force, Charge)
-    if link.rebooted_s != before.rebooted_s:  # whatever it was, it counts as just switched
-        own = state.own_start and charging and isinstance(before.in_force, Charge)
-        state = replace(state, own_start=own)
-        return replace(state, on_since_s=now_s if charging else None, off_since_s=None if charging else now_s)
-    if charging and state.on_since_s is None:
-        return replace(state, on_since_s=now_s, off_since_s=None, own_start=False)
-    if not charging and state.on_since_s is not None:
-        never_began = state.own_start and link.pending is not None and link.pending.failed
-        off_since_s = state.off_since_s if never_began else now_s
-        return replace(state, on_since_s=None, off_since_s=off_since_s, own_start=False)
-    unanswered = _unanswered(link, now_s)
-    if charging and unanswered != state.unanswered:
-        return replace(state, unanswered=unanswered)
-    return state
 
 
 def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> Admissible:
@@ -103,8 +54,8 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
     if under_way:
         phase_in_s = max(phase_in_s, 1.0)
     return Admissible(
-        start_in_s=max(_start_in_s(state, now_s, limits), _unrecorded_in_s(state, snap, limits)),
-        stop_in_s=_stop_in_s(state, link, snap, limits),
+        start_in_s=max(start_in_s(state, now_s, limits), unrecorded_in_s(state, snap, limits)),
+        stop_in_s=stop_in_s(state, link, snap, limits),
         phase_change_in_s=phase_in_s,
         min_current_a=max(min(least_a, max_a), limits.min_current_a),
         max_current_a=max(max_a, limits.min_current_a),
@@ -230,7 +181,7 @@ def _clip(present: Command, wish: Wish, top: Ceiling, limits: Limits) -> tuple[C
 
 def _instead_of_a_pause(state: GateState, link: Link, snap: SiteSnapshot, wish: Wish, limits: Limits) -> Wish:
     """Return the wish, a stop turned into the least current for a car that would not come back from it."""
-    if isinstance(wish.target, Charge) or not _unpausable(state, link, snap, limits):
+    if isinstance(wish.target, Charge) or not unpausable(state, link, snap, limits):
         return wish
     assert isinstance(link.in_force, Charge)
     least_a = min(snap.admissible.min_current_a, link.in_force.current_a)
@@ -238,23 +189,12 @@ def _instead_of_a_pause(state: GateState, link: Link, snap: SiteSnapshot, wish: 
     return Wish(Charge(least_a, link.in_force.phases), reason, wish.facts)
 
 
-def _unpausable(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> bool:
-    """Return whether the car charges and would not come back from a stop for comfort.
-
-    A start that was not ours may still be stopped until we have written, or let it be for the least on time.
-    """
-    if snap.car.survives_pauses is not False or snap.car_power_w <= DRAWING_W:
-        return False
-    adopted = state.on_since_s is not None and snap.now_s - state.on_since_s >= limits.min_on_s
-    return isinstance(link.in_force, Charge) and (adopted or not link.unasked)
-
-
 def _against_stop(
     state: GateState, link: Link, snap: SiteSnapshot, target: Command, limits: Limits
 ) -> Hold | None:
     if isinstance(target, Charge) or isinstance(link.in_force, Off):
         return None
-    left_s = _stop_in_s(state, link, snap, limits)
+    left_s = stop_in_s(state, link, snap, limits)
     return Hold(f"minimum on time, {left_s:.0f} s left", snap.now_s + left_s) if left_s > 0 else None
 
 
@@ -289,7 +229,7 @@ def _against_raise(
         return None
     if snap.grid_quality is not Quality.FRESH or snap.charger_quality is not Quality.FRESH:
         return Hold("nothing is raised on data that is not fresh")
-    unrecorded_s = _unrecorded_in_s(state, snap, limits)
+    unrecorded_s = unrecorded_in_s(state, snap, limits)
     if unrecorded_s > 0:
         return Hold("the ledger cannot be written; raises are rare until it can", snap.now_s + unrecorded_s)
     if link.pending is not None and link.pending.command != target and link.pending.open:
@@ -297,20 +237,11 @@ def _against_raise(
     if link.pending is not None and link.pending.command == target:
         return None  # the second try of a start has waited its time already
     if isinstance(present, Off):
-        left_s = _start_in_s(state, snap.now_s, limits)
+        left_s = start_in_s(state, snap.now_s, limits)
         return Hold(f"minimum off time, {left_s:.0f} s left", snap.now_s + left_s) if left_s > 0 else None
     if state.unanswered and not snap.car.try_higher:
         return Hold("the car takes nothing of what is offered; nothing is raised until it does")
     return None
-
-
-def raises(present: Command, target: Command) -> bool:
-    """Return whether a phase could carry more after the move than before."""
-    if isinstance(target, Off):
-        return False
-    if isinstance(present, Off):
-        return True
-    return target.current_a > present.current_a or target.phases > present.phases
 
 
 def settings_for(command: Command, link: Link) -> Settings:
@@ -330,31 +261,6 @@ def settings_for(command: Command, link: Link) -> Settings:
         force=Force.ON if starting else None,
         phase_mode=mode if other_phases else None,
     )
-
-
-def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState:
-    """Return the memory after a write left; `link` is the one before it."""
-    if action.safety:
-        safety = (*[at for at in state.safety_writes_s if now_s - at < budget.DAY_S], now_s)
-        state = replace(state, safety_writes_s=safety)
-    else:
-        comfort = (*[at for at in state.comfort_writes_s if now_s - at < budget.DAY_S], now_s)
-        state = replace(state, comfort_writes_s=comfort)
-    if raises(link.in_force, action.command):
-        state = replace(state, last_raise_s=now_s)
-    again = link.pending is not None and link.pending.settings == action.settings
-    if again or not link.connected:
-        return state
-    if isinstance(action.command, Charge) and action.command.phases != link.phases_set:
-        state = replace(state, phase=state.phase.with_one(now_s))
-    if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
-        # The time of the last stop is kept: should this start not arrive, it has not ended the pause.
-        return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
-    if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
-        # A box that loses the current of a start is left in peace as long as a car that takes nothing.
-        in_vain = state.unanswered or link.too_much
-        return replace(state, on_since_s=None, off_since_s=now_s, unanswered=in_vain)
-    return state
 
 
 def _park(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> Action:
@@ -381,30 +287,3 @@ def _parking(link: Link, *, can_switch: bool) -> Settings | None:
     if current_a is None and phase_mode is None:
         return None
     return Settings(current_a=current_a, phase_mode=phase_mode)
-
-
-def _unanswered(link: Link, now_s: float) -> bool:
-    return link.idle_since_s is not None and now_s - link.idle_since_s >= UNANSWERED_S
-
-
-def _start_in_s(state: GateState, now_s: float, limits: Limits) -> float:
-    if state.off_since_s is None:
-        return 0.0
-    wait_s = limits.min_off_s * (UNANSWERED_OFF_FACTOR if state.unanswered else 1)
-    return max(state.off_since_s + wait_s - now_s, 0.0)
-
-
-def _unrecorded_in_s(state: GateState, snap: SiteSnapshot, limits: Limits) -> float:
-    """Return the seconds until the next raise that may go on no record, 0 while the ledger is well."""
-    if not snap.ledger_degraded or state.last_raise_s is None:
-        return 0.0
-    return max(state.last_raise_s + limits.unrecorded_raise_s - snap.now_s, 0.0)
-
-
-def _stop_in_s(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> float:
-    """Return the rest of the minimum on time; a start that was not ours has none."""
-    if _unpausable(state, link, snap, limits):
-        return float("inf")
-    if state.on_since_s is None or not state.own_start or link.unasked:
-        return 0.0
-    return max(state.on_since_s + limits.min_on_s - snap.now_s, 0.0)

@@ -1,14 +1,12 @@
 """Latched faults on disk: kept over restarts, acknowledged by people while the controller runs or not."""
 
-import contextlib
-import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.errors import LedgerError
 from controller.latches import Latch, Latched
 from controller.ledger import Ledger
+from controller.ledger_open import beside
 
 
 class LatchStore:
@@ -67,7 +65,7 @@ class OpenLatch:
 
 def waiting(path: Path) -> list[OpenLatch]:
     """Return what is latched, oldest first. Raises LedgerError."""
-    with _opened(path, "ro") as db:
+    with beside(path, "ro", "ack") as db:
         if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'latches'").fetchone():
             return []
         rows = db.execute("SELECT wall_ms, kind, text FROM latches WHERE acked_ms IS NULL ORDER BY id")
@@ -76,21 +74,7 @@ def waiting(path: Path) -> list[OpenLatch]:
 
 def acknowledge(path: Path, kinds: list[str], now_ms: int) -> None:
     """Acknowledge these kinds, in one commit. Raises LedgerError."""
-    with _opened(path, "rw") as db, db:
+    with beside(path, "rw", "ack") as db, db:
         for kind in kinds:
             sql = "UPDATE latches SET acked_ms = ?, acked_by = 'person' WHERE kind = ? AND acked_ms IS NULL"
             db.execute(sql, (now_ms, kind))
-
-
-@contextlib.contextmanager
-def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
-    if not path.is_file():
-        raise LedgerError(f"{path}: there is no ledger yet. Remedy: has ampilot run with this config?")
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=5.0)) as db:
-            yield db
-    except sqlite3.Error as error:
-        remedy = (
-            " Remedy: run it as the service's user, e.g. sudo -u ampilot ampilot ack" if mode == "rw" else ""
-        )
-        raise LedgerError(f"{path}: {error}.{remedy}") from None

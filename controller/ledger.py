@@ -23,7 +23,8 @@ from controller.ledger_open import LedgerLocked as LedgerLocked
 from controller.ledger_open import LedgerNewer as LedgerNewer
 from controller.ledger_open import Lock, open_database, translated
 from controller.ledger_writer import Job, Statement, Writer
-from controller.model import Prices
+from controller.model import LIMIT_LABEL, Prices
+from controller.state_of_charge import SocReport
 
 FLUSH_S = 60.0
 MAX_BUFFER = 1000
@@ -125,7 +126,7 @@ class Ledger:
     # -- commands -------------------------------------------------------------------------------
 
     def record_intent(
-        self, command: str, keys: Mapping[str, int], *, safety: bool, reason: str
+        self, command: str, keys: Mapping[str, float | None], *, safety: bool, reason: str
     ) -> int | None:
         """Commit an intent and return its id: negative while it waits in memory, None if it is refused."""
         sql = (
@@ -152,11 +153,17 @@ class Ledger:
         """Return how to find an intent that had no number yet when it was made."""
         return "run = ? AND mono_s = ?", (self._run, self._unfiled[handle])
 
-    def close_intents(self, state: CLOSED, *, up_to: int | None = None) -> None:
-        """Close every open intent (up to an id): what a read showed, or what a newer one replaced."""
-        sql = "UPDATE intents SET state = ?, closed_ms = ? WHERE state = 'open' AND id <= ?"
+    def close_intents(self, state: CLOSED, *, up_to: int | None = None, limits: bool = False) -> None:
+        """Close every open intent (up to an id): what a read showed, or what a newer one replaced.
+
+        Commands, or with `limits` those that set nothing but the energy limit: each is seen by itself.
+        """
+        sql = (
+            "UPDATE intents SET state = ?, closed_ms = ? "
+            "WHERE state = 'open' AND id <= ? AND (command LIKE ?) = ?"
+        )
         last = 2**62 if up_to is None or up_to < 0 else up_to
-        self._write(sql, (state, self._now_ms(), last))
+        self._write(sql, (state, self._now_ms(), last, f"{LIMIT_LABEL}%", int(limits)))
 
     def open_intents(self) -> list[tuple[int, str, str]]:
         """Return (id, command, outcome) of intents no read has closed."""
@@ -296,6 +303,22 @@ class Ledger:
         reader = self._open_reader()
         return [] if reader is None else rows_of_cars(reader)
 
+    def soc_reports(self, after_row: int) -> list[SocReport]:
+        """Return what was said of how full cars are after this row, the newest hundred, oldest first."""
+        columns = "id, wall_ms, car, soc_pct, source"
+        sql = f"SELECT {columns} FROM soc_reports WHERE id > ? ORDER BY id DESC LIMIT 100"  # noqa: S608
+        return [SocReport(*row) for row in self._rows(sql, (after_row,))][::-1]
+
+    def record_soc(self, wall_ms: int, car: str, soc_pct: float) -> bool:
+        """Write down what a program pushed, from any thread; return whether it is on disk."""
+        sql = "INSERT INTO soc_reports (wall_ms, car, soc_pct, source) VALUES (?,?,?,'pushed')"
+        return self._write(sql, (wall_ms, car, soc_pct))
+
+    def count_soc_report(self, row: int, counter_wh: float | None) -> None:
+        """Keep where the charger's counter stood when a report was taken up."""
+        sql = "UPDATE soc_reports SET counter_wh = ? WHERE id = ?"
+        self._write(sql, (counter_wh, row), durable=False)
+
     # -- latched faults -------------------------------------------------------------------------
 
     def record_latch(self, kind: str, text: str) -> None:
@@ -316,6 +339,25 @@ class Ledger:
         """Return which of these rows were acknowledged."""
         sql = "SELECT 1 FROM latches WHERE id = ? AND acked_ms IS NOT NULL"
         return frozenset(row for row in rows if self._rows(sql, (row,)))
+
+    # -- the charger's energy limit -------------------------------------------------------------
+
+    def record_limit(self, theirs_wh: float | None, ours_wh: float, *, released: bool) -> None:
+        """Commit a limit of ours before it leaves, and what the user had (None: no limit), in Wh.
+
+        `released`: the user has set theirs with ours in force, so the leash rests.
+        """
+        sql = "INSERT INTO leash (wall_ms, theirs_wh, ours_wh, released) VALUES (?,?,?,?)"
+        self._write(sql, (self._now_ms(), theirs_wh, ours_wh, int(released)))
+
+    def end_limits(self) -> None:
+        """Commit that the user's limit is back, or that they have set another."""
+        self._write("UPDATE leash SET ended_ms = ? WHERE ended_ms IS NULL", (self._now_ms(),))
+
+    def open_limits(self, most: int) -> list[tuple[float | None, float, int]]:
+        """Return (theirs, ours, released) in Wh of the limits that may be at the charger, oldest first."""
+        sql = "SELECT theirs_wh, ours_wh, released FROM leash WHERE ended_ms IS NULL ORDER BY id DESC LIMIT ?"
+        return self._rows(sql, (most,))[::-1]
 
     # -- state, upkeep --------------------------------------------------------------------------
 
@@ -352,7 +394,9 @@ class Ledger:
             thin: Statement = (_THIN, (wider_s, wider_s, wider_s, step_s, before_ms))
             drop: Statement = ("DELETE FROM readings WHERE step_s = ? AND wall_ms < ?", (step_s, before_ms))
             self._write_all([thin, drop], durable=False)
-        self._write("DELETE FROM decisions WHERE wall_ms < ?", (now_ms - 90 * day_ms,), durable=False)
+        for table in ("decisions", "soc_reports"):
+            sql = f"DELETE FROM {table} WHERE wall_ms < ?"  # noqa: S608 - of a fixed list
+            self._write(sql, (now_ms - 90 * day_ms,), durable=False)
 
     def backup(self, target: Path) -> None:
         """Write a consistent copy while running. Raises LedgerError."""

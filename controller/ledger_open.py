@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 from controller.clock import Clock
 from controller.errors import LedgerCorrupt, LedgerError, LedgerFull
@@ -25,7 +26,10 @@ BUSY_S = 2.0
 DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
 """What a disk does by itself. Anything else about a path is a mistake in the config."""
 
-SALVAGED = ("energy", "sessions", "cars", "verdicts", "latches")
+BEFORE_RECORD = frozenset((1, 2, 3, 4, 8))
+"""The steps there were before ledgers kept a record of theirs: for an older file its version says which."""
+
+SALVAGED = ("energy", "sessions", "cars", "verdicts", "latches", "leash")
 """Small tables whose rows are carried over from a damaged file as far as they can be read."""
 
 
@@ -120,11 +124,30 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def migrate(path: Path, connection: sqlite3.Connection, steps: Sequence[Step]) -> None:
-    """Bring the schema up to date: each step once, by number, in a transaction; numbers may be left out."""
+    """Bring the schema up to date: each step once, by number, in a transaction; numbers may be left out.
+
+    A step with a number below the file's version, because it was made beside a later one, is not left out.
+    """
     version = _refuse_newer(path, connection, steps)
+    done = _done(connection, version)
     for number, sql in sorted(steps):
-        if number > version:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {number};\nCOMMIT;")
+        if number not in done:
+            done, version = done | {number}, max(version, number)
+            rows = ", ".join(f"({each})" for each in sorted(done))
+            connection.executescript(
+                f"BEGIN IMMEDIATE;\n{sql}\n{_RECORD}\nINSERT OR IGNORE INTO migrations VALUES {rows};\n"
+                f"PRAGMA user_version = {version};\nCOMMIT;"
+            )
+
+
+_RECORD = "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY) STRICT;"
+
+
+def _done(connection: sqlite3.Connection, version: int) -> frozenset[int]:
+    """Return the steps the file has been through: by its own record, or from before there was one."""
+    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migrations'").fetchone():
+        return frozenset(number for number in BEFORE_RECORD if number <= version)
+    return frozenset(number for (number,) in connection.execute("SELECT number FROM migrations"))
 
 
 def _refuse_newer(path: Path, connection: sqlite3.Connection, steps: Sequence[Step]) -> int:
@@ -153,6 +176,19 @@ def translated(error: sqlite3.Error, path: Path | str = "ledger") -> LedgerError
     if "malformed" in text or "not a database" in text:
         return LedgerCorrupt(f"{path}: {text}")
     return LedgerError(f"{path}: {text}")
+
+
+@contextlib.contextmanager
+def beside(path: Path, mode: Literal["ro", "rw"], command: str) -> Iterator[sqlite3.Connection]:
+    """Open a ledger that exists, for a command beside the controller. Raises LedgerError, with a remedy."""
+    if not path.is_file():
+        raise LedgerError(f"{path}: there is no ledger yet. Remedy: has ampilot run with this config?")
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=5.0)) as db:
+            yield db
+    except sqlite3.Error as error:
+        user = f" Remedy: run it as the service's user: sudo -u ampilot ampilot {command}"
+        raise LedgerError(f"{path}: {error}.{user if mode == 'rw' else ''}") from None
 
 
 def _salvage(into: sqlite3.Connection, aside: Path) -> int:

@@ -49,6 +49,9 @@ class Limits:
     unrecorded_raise_s: float = 600.0
     """Between two raises while the ledger cannot be written: nobody could say later what was commanded."""
 
+    leash_wh: float | None = None
+    """What a car may take at most once nobody commands the charger, in Wh; None: no energy leash."""
+
     kept_for_stops: int = 10
     """Of the day's writes, only a stop for comfort may use the last ones: no car is left on grid power
     because the sun took all the commands."""

@@ -79,6 +79,7 @@ def _advice(path: Path, document: dict[str, Any], item: Any) -> str:
     if item["type"] == "extra_forbidden":
         if _SECRET.search(key):
             at = {"tariff": "[tariff.market] token_file", "notify": f"{_place(where[:-1])} secret_file"}
+            at["interface"] = "[interface] token_file"
             named = at.get(str(where[0]), "[charger] token_file")
             return (
                 f"{path}: {place} is not an option; a secret does not belong in this file. Remedy: put the "

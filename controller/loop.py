@@ -14,11 +14,13 @@ from controller import accounting, energy_counter, guard, latches, pipeline, sna
 from controller.car import KnownCar, describe
 from controller.car_store import CarStore
 from controller.clock import Clock
-from controller.gate import GateState
+from controller.gate_memory import GateState
 from controller.latch_store import LatchStore
+from controller.leash_store import LeashStore
 from controller.ledger import Ledger, ReadingRow
 from controller.limits import Limits
 from controller.model import (
+    LIMIT_LABEL,
     Charge,
     Decision,
     Force,
@@ -30,10 +32,16 @@ from controller.model import (
     SiteSnapshot,
     Strategy,
     WriteOutcome,
+    amps,
+    limit_label,
 )
 from controller.phases import PhaseHistory
+from controller.planning import Planning
 from controller.senses import Devices, Senses
+from controller.soc_store import CarSoc
 from controller.supervised import Supervised
+from controller.units import MAX_CURRENT_A
+from controller.wanted import sight
 from controller.watchdog import Notifier, Progress
 
 log = logging.getLogger(__name__)
@@ -68,7 +76,9 @@ class Loop:
         cars: Sequence[KnownCar] = (),
         late_s: float = LATE_S,
         dark: Callable[[], bool] = lambda: False,
+        planning: Planning | None = None,
     ) -> None:
+        self._planning = planning
         self._devices, self._strategy, self._limits = devices, strategy, limits
         self._late_s = late_s
         self._prices, self._ledger, self._clock = prices, ledger, clock
@@ -79,12 +89,17 @@ class Loop:
         self._last_said: tuple[str, str, str] | None = None
         self._last_row_s = 0.0
         self._open_intent: int | None = None
+        self._open_limit_wh: float | None = None
+        self._limit_intent: int | None = None
         self._last_status = ""
         self._cars = CarStore(ledger)
         self._latches = LatchStore(ledger)
+        self._leash = LeashStore(ledger)
+        self.soc = CarSoc(ledger, cars)
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate_state = restored(ledger, clock, limits)
-        self.state = replace(first, gate=gate_state, latched=self._latches.load())
+        left = self._leash.load(self.senses.started_s)
+        self.state = replace(first, gate=gate_state, latched=self._latches.load(), leash=left)
         self._unread = ledger.degraded
         self._kept_eto_wh: float | None = ledger.load_state(COUNTER)
         self._kept_s = self.senses.started_s
@@ -120,16 +135,20 @@ class Loop:
         before = self.state
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
+        if self._planning is not None:
+            self._planning.observe(sight(self.state, snap.charger, self._limits, self.soc.now()))
         if self.state.strategy_faults > before.strategy_faults:
             self._strategy_failed(now_s, decision)
         self._follow_link(before, decision)
         self._keep_latched(before)
+        self._leash.keep(before.leash, self.state.leash)
         logic = pipeline.other_logic(snap)
         if logic is not None:
             self.senses.fault("other_logic", logic)
         else:
             self.senses.recovered("other_logic")
         self._cars.keep(self.state.cars, now_s)
+        self._follow_soc(snap)
         share = accounting.attribute(snap, self._limits.max_current_a)
         self._book(share)
         self._follow_counter(snap, share)
@@ -144,7 +163,9 @@ class Loop:
 
     def _seen(self, now_s: float) -> snapshot.Observations:
         """Return what is known; after a late tick only what is of the last moments."""
-        seen = self.senses.observations(now_s, self._last_tick_s, self._prices())
+        plan = self._planning
+        worth, needs = (plan.worth(now_s), plan.needs(now_s)) if plan is not None else (None, ())
+        seen = self.senses.observations(now_s, self._last_tick_s, self._prices(), worth, needs)
         gap_s = now_s - self._last_tick_s
         if gap_s <= self._late_s or self.ticks == 0:
             return seen
@@ -182,14 +203,16 @@ class Loop:
     async def stop(self) -> None:
         """Leave the charger at the blind level, best effort, then close everything."""
         self._cars.keep(self.state.cars, float(self._clock.monotonic()), at_once=True)
-        if self.state.link.connected and isinstance(self.state.link.in_force, Charge):
-            blind_a = self._limits.blind_a
+        link, tied = self.state.link, self.state.leash
+        blind_a = 0 if tied.held else self._limits.blind_a  # put back, the limit would start what it holds
+        offered_a = MAX_CURRENT_A if tied.held else amps(link.in_force)
+        if link.connected and blind_a < offered_a:
             settings = Settings(force=Force.OFF) if blind_a == 0 else Settings(current_a=blind_a)
-            lower = blind_a < self.state.link.in_force.current_a
-            if lower:
-                command = Off() if blind_a == 0 else Charge(blind_a, self.state.link.phases_set)
-                send = Send(command, settings, True, "the controller stops")
-                await self._write(send)
+            command = Off() if blind_a == 0 else Charge(blind_a, link.phases_set)
+            await self._write(Send(command, settings, True, "the controller stops"))
+        if tied.theirs_wh is not None and (tied.asked_wh is not None or tied.is_ours(tied.limit_wh)):
+            settings = Settings(energy_limit_wh=tied.theirs_wh)  # after the stop, which is sent alone
+            await self._write(Send(link.in_force, settings, False, "the controller stops"))
         await self.senses.close()
 
     # -- writing --------------------------------------------------------------------------------
@@ -203,6 +226,9 @@ class Loop:
             charger_age_s=snap.charger_age_s if snap.charger is not None else None,
             reported={"amp": knobs.current_a, "frc": knobs.force, "psm": knobs.phase_mode},
             since_last_send_s=None if link.last_write_s is None else snap.now_s - link.last_write_s,
+            session_wh=snap.charger.session_wh if snap.charger is not None else None,
+            leash_wh=self._limits.leash_wh,
+            theirs_wh=self.state.leash.theirs_wh,
         )
         most_a = self._limits.max_current_a
         objection = guard.objection(action.settings.keys(), sight, most_a, self._limits.write_gap_s)
@@ -210,21 +236,24 @@ class Loop:
             self.guard_refusals += 1
             self._ledger.record_event("guard", "error", f"the guard refused {action.command}: {objection}")
             log.error("event=guard_refusal command=%s objection=%s", action.command, objection)
-            self.state = pipeline.answered(self.state, WriteOutcome(OutcomeKind.REFUSED, objection))
+            refused = WriteOutcome(OutcomeKind.REFUSED, objection)
+            self.state = pipeline.answered(self.state, action.settings, refused)
             self.latch("guard", f"the guard refused {action.command}: {objection}")
             return
         outcome = await self._write(action)
-        self.state = pipeline.answered(self.state, outcome)
+        self.state = pipeline.answered(self.state, action.settings, outcome)
         self._count(action, before)
 
     async def _write(self, action: Send) -> WriteOutcome:
-        keys = action.settings.keys()
-        if self._open_intent is not None:
-            self._ledger.close_intents("superseded")
-        intent = self._ledger.record_intent(
-            str(action.command), keys, safety=action.safety, reason=action.reason
-        )
-        self._open_intent = intent
+        keys, label = action.settings.keys(), action.label
+        alone = action.settings.limit_only
+        if (self._limit_intent if alone else self._open_intent) is not None:
+            self._ledger.close_intents("superseded", limits=alone)
+        intent = self._ledger.record_intent(label, keys, safety=action.safety, reason=action.reason)
+        if alone:
+            self._limit_intent = intent
+        else:
+            self._open_intent, self._open_limit_wh = intent, action.settings.energy_limit_wh
         outcome = await self._devices.charger.write(action.settings)
         self._ledger.record_outcome(intent, outcome.kind, outcome.detail)
         text = " ".join(f"{key}={value}" for key, value in keys.items())
@@ -232,7 +261,7 @@ class Loop:
             "event=write_%s %s command=%r safety=%s reason=%r",
             outcome.kind,
             text,
-            str(action.command),
+            label,
             action.safety,
             action.reason,
         )
@@ -248,10 +277,16 @@ class Loop:
         after, pending = self.state.link, before.link.pending
         if pending is not None and self._open_intent is not None:
             # A restart, an unplug or a foreign hand ends a write too: only what a read shows was applied.
-            applied = pending.shown_by(after)
+            applied = after.shows(pending)
+            if self._open_limit_wh is not None and before.leash.asked_wh is not None:
+                applied = applied and self.state.leash.asked_wh is None
             if applied or after.pending is None:
                 self._ledger.close_intents("applied" if applied else "not_applied", up_to=self._open_intent)
                 self._open_intent = None
+        if self._limit_intent is not None and self.state.leash.asked_wh is None:
+            shown = before.leash.asks(self.state.leash.limit_wh)
+            self._ledger.close_intents("applied" if shown else "not_applied", limits=True)
+            self._limit_intent = None
         if after.known and not before.link.known:
             self._close_old_intents(str(after.in_force))
         if after.connected and not before.link.connected:
@@ -263,6 +298,9 @@ class Loop:
             kind = "reduction" if UNAPPLIED in note else "charger"
             self._ledger.record_event(kind, severity, note)
             log.info("event=charger %s", note)
+        for note in decision.leash_notes:
+            self._ledger.record_event("leash", "warning", note)
+            log.warning("event=leash %s", note)
         for note in decision.car_notes:
             severity = "warning" if "not resume" in note or " offered: " in note else "info"
             self._ledger.record_event("car", severity, note)
@@ -292,9 +330,15 @@ class Loop:
     def _close_old_intents(self, in_force: str) -> None:
         """Close what an earlier run left open by what the first read shows; nothing is sent again."""
         rows = self._ledger.open_intents()
-        if rows:
-            applied = rows[-1][1] == in_force
+        commands = [row for row in rows if not row[1].startswith(LIMIT_LABEL)]
+        limits = [row for row in rows if row not in commands]
+        if commands:
+            applied = commands[-1][1] == in_force
             self._ledger.close_intents("applied" if applied else "not_applied")
+        if limits:
+            shown = limits[-1][1] == limit_label(self.state.leash.limit_wh)
+            self._ledger.close_intents("applied" if shown else "not_applied", limits=True)
+        if rows:
             self._ledger.record_event("restart", "info", f"{len(rows)} open writes of an earlier run closed")
 
     # -- energy ---------------------------------------------------------------------------------
@@ -318,6 +362,17 @@ class Loop:
         if moved and (before.at_s is None or snap.now_s - self._kept_s >= QUIET_DECISION_S):
             self._kept_eto_wh, self._kept_s = self._counter.eto_wh, snap.now_s
             self._ledger.save_state(COUNTER, self._counter.eto_wh)
+
+    def _follow_soc(self, snap: SiteSnapshot) -> None:
+        """Tell the state of charge what the charger counted, once a report has said which car is there."""
+        link, cars, status = self.state.link, self.state.cars, snap.charger
+        unsure = not link.known or (link.connected and not cars.session.connected)
+        self.soc.observe(
+            None if status is None else status.energy_wh,
+            None if unsure else link.connected,
+            cars.traits.name,
+            self._clock.wall(),
+        )
 
     # -- recording ------------------------------------------------------------------------------
 
@@ -376,6 +431,7 @@ class Loop:
         until_s = getattr(decision.action, "until_s", None)
         if until_s is not None:
             facts["hold_left_s"] = max(until_s - snap.now_s, 0.0)
+        facts |= self._planning.wanted.facts() if self._planning is not None else {}
         facts |= {
             "car_connected": self.state.link.connected,
             "car_power_w": snap.car_power_w,
@@ -389,6 +445,7 @@ class Loop:
             "yielded": self.state.link.yielded or latches.yielding(self.state.latched) is not None,
             "latched": ", ".join(latch.kind for latch in self.state.latched),
             "this_car": describe(self.state.cars.record, self.state.cars.own),
+            "this_soc": "" if (soc := self.soc.now()) is None else str(soc),
         }
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}
 

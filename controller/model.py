@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from math import isinf
 from typing import Any, Protocol
 
 from controller.units import MAX_CURRENT_A, MIN_CURRENT_A, NOMINAL_VOLTAGE_V
@@ -153,6 +154,8 @@ class ChargerStatus:
     firmware: str | None = None
     model: str | None = None
     serial: str | None = None
+    energy_limit_wh: float | None = None
+    """Its own limit of the session's energy (`dwo`), infinite where none is set."""
 
     @property
     def connected(self) -> bool:
@@ -160,29 +163,51 @@ class ChargerStatus:
         return self.car in (CarState.CHARGING, CarState.WAITING, CarState.COMPLETE)
 
 
+Keys = dict[str, int | float | None]
+"""What one write asks for, in go-e's own keys; None only for `dwo`: no limit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The keys of one write; None means "not in this request". An empty write cannot be built.
 
-    The only keys this project ever sends: `amp`, `frc`, `psm`.
+    The only keys this project ever sends: `amp`, `frc`, `psm`, and `dwo` where the energy leash is on.
+    `energy_limit_wh` is infinite where no limit shall be set; a stop never carries it.
     """
 
     current_a: int | None = None
     force: Force | None = None
     phase_mode: PhaseMode | None = None
+    energy_limit_wh: float | None = None
 
     def __post_init__(self) -> None:
-        if self.current_a is None and self.force is None and self.phase_mode is None:
+        knobs = (self.current_a, self.force, self.phase_mode)
+        if knobs == (None, None, None) and self.energy_limit_wh is None:
             raise ValueError("a write carries at least one key")
+        if self.energy_limit_wh is not None and not self.energy_limit_wh >= 0:
+            raise ValueError(f"an energy limit is zero or more, got {self.energy_limit_wh!r}")
+        if self.energy_limit_wh is not None and self.force is Force.OFF:
+            raise ValueError("a stop is sent alone")
         if self.current_a is not None:
             _check_current(self.current_a)
         if self.phase_mode is PhaseMode.AUTO:
             raise ValueError("phase mode auto hands control to the charger; it is never written")
 
-    def keys(self) -> dict[str, int]:
+    @property
+    def limit_only(self) -> bool:
+        """Return whether it changes nothing but the charger's energy limit."""
+        return self.current_a is None and self.force is None and self.phase_mode is None
+
+    def keys(self) -> Keys:
         """Return the go-e keys and values, `amp` first."""
         pairs = (("amp", self.current_a), ("frc", self.force), ("psm", self.phase_mode))
-        return {key: int(value) for key, value in pairs if value is not None}
+        keys: Keys = {key: int(value) for key, value in pairs if value is not None}
+        limit_wh = self.energy_limit_wh
+        if limit_wh is not None:
+            keys["dwo"] = (
+                None if isinf(limit_wh) else int(limit_wh) if limit_wh == int(limit_wh) else limit_wh
+            )
+        return keys
 
 
 class OutcomeKind(StrEnum):
@@ -276,6 +301,23 @@ class Prices:
 
 
 @dataclass(frozen=True, slots=True)
+class Worth:
+    """What the plan says a kWh in the car is worth now, in ct, and why; holds until `until_s` (monotonic)."""
+
+    value_ct_per_kwh: float
+    reason: str
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """The car wants `need_wh` more than it has now, by `at_s` (monotonic)."""
+
+    at_s: float
+    need_wh: float
+
+
+@dataclass(frozen=True, slots=True)
 class Admissible:
     """What the stages behind the strategy would let pass now; the strategy masks its choice with it.
 
@@ -357,6 +399,10 @@ class SiteSnapshot:
     in_force: Command = field(default_factory=Off)
     phases_set: int = 3
     prices: Prices = field(default_factory=Prices)
+    worth: Worth | None = None
+    """None where nothing is planned, or the plan is too old: the strategy's own value counts."""
+    needs: tuple[Need, ...] = ()
+    """What is still missing at the departures ahead, by time; known without any plan."""
     admissible: Admissible = field(default_factory=Admissible)
     car: CarTraits = NEUTRAL_CAR
     ledger_degraded: bool = False
@@ -425,6 +471,17 @@ class Hold:
     until_s: float | None = None
 
 
+LIMIT_LABEL = "energy limit"
+"""How the record of a write that sets nothing but the charger's energy limit begins."""
+
+
+def limit_label(limit_wh: float | None) -> str:
+    """Return what such a write is called in records; None where the limit is not known."""
+    if limit_wh is None:
+        return f"{LIMIT_LABEL} unknown"
+    return f"{LIMIT_LABEL} none" if isinf(limit_wh) else f"{LIMIT_LABEL} {limit_wh:.10g} Wh"
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """One write: the command it stands for, its keys, and whether it is a safety reduction."""
@@ -433,6 +490,12 @@ class Send:
     settings: Settings
     safety: bool
     reason: str
+
+    @property
+    def label(self) -> str:
+        """Return what it is called in records: its command, or the energy limit where it sets only that."""
+        limit_wh = self.settings.energy_limit_wh
+        return limit_label(limit_wh) if self.settings.limit_only else str(self.command)
 
 
 Action = Send | Hold
@@ -449,3 +512,4 @@ class Decision:
     in_force: Command
     notes: tuple[str, ...] = ()
     car_notes: tuple[str, ...] = ()
+    leash_notes: tuple[str, ...] = ()

@@ -9,11 +9,23 @@ Pure: no clock, no socket, no log. The shell around it writes what the decision 
 from dataclasses import dataclass, replace
 from math import isfinite
 
-from controller import budget, car_learning, envelope, gate, latches, reconcile, step_response
+from controller import (
+    budget,
+    car_learning,
+    envelope,
+    gate,
+    gate_memory,
+    latches,
+    leash,
+    leash_write,
+    reconcile,
+    step_response,
+)
 from controller.car_learning import Garage
 from controller.car_session import retry_due
-from controller.gate import GateState
+from controller.gate_memory import GateState
 from controller.latches import Latch, Latched
+from controller.leash import Leash
 from controller.limits import Limits
 from controller.model import (
     Action,
@@ -26,6 +38,7 @@ from controller.model import (
     Off,
     Prices,
     Send,
+    Settings,
     SiteSnapshot,
     Strategy,
     Wish,
@@ -72,6 +85,7 @@ class LoopState:
     cars: Garage = Garage()  # noqa: RUF009 - frozen
     latched: Latched = ()
     response: Response = Response()  # noqa: RUF009 - frozen
+    leash: Leash = Leash()  # noqa: RUF009 - frozen
 
 
 def initial(strategy: Strategy, cars: Garage | None = None) -> LoopState:
@@ -83,8 +97,12 @@ def step(
     state: LoopState, snap: SiteSnapshot, strategy: Strategy, limits: Limits
 ) -> tuple[LoopState, Decision]:
     """Decide once. Never raises for anything a strategy or a device does."""
-    link, notes = reconcile.observe(state.link, snap.charger, snap.now_s, limits)
-    gate_state = gate.follow(state.gate, link, state.link, snap.now_s)
+    held = leash.stands(state.leash, snap.charger)
+    link, notes = reconcile.observe(state.link, snap.charger, snap.now_s, limits, held=held)
+    tied, leash_notes = leash.observe(
+        state.leash, snap.charger, limits.leash_wh, connected=link.connected, now_s=snap.now_s
+    )
+    gate_state = gate_memory.follow(state.gate, link, state.link, snap.now_s)
     cars, car_notes = car_learning.observe(state.cars, snap.charger, link, limits)
     snap = _complete(snap, link, gate_state, cars, limits)
     wish, memory, faults = _ask(strategy, snap, state)
@@ -102,23 +120,33 @@ def step(
     wish = step_response.probing(wish, response, snap, link.in_force, limits)
     top = step_response.bounded(top, response, snap, link.in_force, limits)
     top = latches.bounded(top, latched, limits)
-    action = _admitted(gate_state, link, snap, wish, top, latched, limits)
+    plain = _admitted(gate_state, link, snap, wish, top, latched, limits)
+    ours = not link.yielded and latches.yielding(latched) is None and other_logic(snap) is None
+    action = leash_write.joined(plain, tied, link, gate_state.comfort_writes_s, snap, limits, ours=ours)
+    tied = leash_write.remembered(tied, action, snap)
     before = link.in_force
-    if isinstance(action, Send):
-        gate_state = gate.wrote(gate_state, action, link, snap.now_s)
+    if isinstance(action, Send) and action.settings.limit_only:
+        gate_state = gate_memory.counted(gate_state, snap.now_s)
+        link = replace(link, last_write_s=snap.now_s)
+    elif isinstance(action, Send) and isinstance(plain, Send):  # the limit is seen to by the leash alone
+        gate_state = gate_memory.wrote(gate_state, plain, link, snap.now_s)
         if retry:  # the pause before the second try is the usual one
             gate_state = replace(gate_state, unanswered=False)
-        raises_s = _with_raise(raises_s, before, action.command, snap.now_s)
-        raising = gate.raises(before, action.command)
-        link = reconcile.sent(link, action.command, action.settings, snap.now_s, raising=raising)
-    decision = Decision(snap.now_s, wish, top, action, before, notes, car_notes)
-    return LoopState(memory, link, gate_state, raises_s, faults, cars, latched, response), decision
+        raises_s = _with_raise(raises_s, before, plain.command, snap.now_s)
+        raising = gate_memory.raises(before, plain.command)
+        link = reconcile.sent(link, plain.command, plain.settings, snap.now_s, raising=raising)
+    decision = Decision(snap.now_s, wish, top, action, before, notes, car_notes, leash_notes)
+    return LoopState(memory, link, gate_state, raises_s, faults, cars, latched, response, tied), decision
 
 
-def answered(state: LoopState, outcome: WriteOutcome) -> LoopState:
+def answered(state: LoopState, settings: Settings, outcome: WriteOutcome) -> LoopState:
     """Return the state after the answer to the write of the last decision."""
-    link = reconcile.answered(state.link, outcome)
-    return state if link is state.link else replace(state, link=link)
+    link, tied = state.link, state.leash
+    if not settings.limit_only:
+        link = reconcile.answered(link, outcome)
+    if settings.energy_limit_wh is not None:
+        tied = leash.answered(tied, outcome.kind)
+    return replace(state, link=link, leash=tied)
 
 
 def latch(state: LoopState, kind: str, text: str) -> LoopState:

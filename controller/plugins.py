@@ -13,11 +13,13 @@ from controller.model import (
     CarTraits,
     Charge,
     Command,
+    Need,
     Off,
     Quality,
     SiteSnapshot,
     Strategy,
     Wish,
+    Worth,
 )
 
 GROUP = "ampilot.strategies"
@@ -118,6 +120,8 @@ def _snapshots() -> list[SiteSnapshot]:
                     phase_options=(1, 3) if step % 3 else (1,),
                 ),
                 car=NEUTRAL_CAR if step % 2 else CarTraits("odd", 1, 8, 13.0, 13, -0.2, 4.0, False),
+                worth=Worth(30.0 if step % 2 else -3.0, "by hand", 1e9) if step % 11 > 5 else None,
+                needs=(Need(10.0 * step + 3600.0, 1500.0 * (step % 9)),) if step > 30 else (),
             )
         )
     return [*result, replace(base, grid_quality=Quality.STALE, car_connected=True), base]

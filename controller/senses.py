@@ -14,7 +14,17 @@ from controller.errors import AuthRejected, ChargerError, MeterError, MeterImpla
 from controller.events import Event, Turn
 from controller.ledger import Ledger
 from controller.logging_setup import Faults
-from controller.model import BatteryReading, Charger, ChargerStatus, GridReading, Meter, Prices, PvReading
+from controller.model import (
+    BatteryReading,
+    Charger,
+    ChargerStatus,
+    GridReading,
+    Meter,
+    Need,
+    Prices,
+    PvReading,
+    Worth,
+)
 
 log = logging.getLogger(__name__)
 HISTORY = 120
@@ -131,7 +141,14 @@ class Senses:
             if meter is not None:
                 await meter.close()
 
-    def observations(self, now_s: float, since_s: float, prices: Prices) -> snapshot.Observations:
+    def observations(
+        self,
+        now_s: float,
+        since_s: float,
+        prices: Prices,
+        worth: Worth | None = None,
+        needs: tuple[Need, ...] = (),
+    ) -> snapshot.Observations:
         """Return all that is known for a decision now; the one before was made at `since_s`."""
         seen = self._seen
         return snapshot.Observations(
@@ -147,6 +164,8 @@ class Senses:
             grid_invalid=seen.grid_invalid,
             dark=self._dark(),
             prices=prices,
+            worth=worth,
+            needs=needs,
             ledger_degraded=self._ledger.degraded,
         )
 

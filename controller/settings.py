@@ -6,11 +6,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from controller.car import KnownCar
+from controller.car import CHARGE_EFFICIENCY, KnownCar
+from controller.departures import Wants
 from controller.limits import Limits
 from controller.model import Prices
 from controller.settings_forecast import ForecastSettings
+from controller.settings_interface import InterfaceSettings
 from controller.settings_notify import NotifySettings
+from controller.settings_plan import DepartureSettings, PlanSettings
 from controller.settings_tariffs import TariffSettings
 
 
@@ -26,7 +29,8 @@ class StrategyChoice(_Section):
     """What decides. Options depend on the strategy; `ampilot check --strategy NAME` lists them."""
 
     name: str = Field(
-        "surplus", description="off, fixed, fast, timers, surplus, min_surplus, or an installed plug-in"
+        "surplus",
+        description="off, fixed, fast, timers, surplus, min_surplus, tariff, ready_by or a plug-in",
     )
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict,
@@ -109,6 +113,9 @@ class ChargerSettings(_Section):
     min_current_a: int = Field(6, ge=6, le=32, description="least the car accepts; 8 for a Renault Zoe")
     allow_phase_switch: bool = Field(True, description="change between one and three phases")
     l1_phase: int = Field(1, ge=1, le=3, description="grid phase that feeds the charger's L1")
+    energy_leash_kwh: float | None = Field(
+        None, ge=2, le=50, description="keep the charger's own energy limit so far ahead of the car"
+    )
 
     @field_validator("serial")
     @classmethod
@@ -149,8 +156,23 @@ class CarSettings(_Section):
         None, description="whether it resumes after a pause; false: it is lowered instead of stopped"
     )
 
+    battery_kwh: float | None = Field(
+        None, ge=1, le=300, description="usable size of its battery; with it targets may be in percent"
+    )
+    charge_efficiency: float = Field(
+        CHARGE_EFFICIENCY,
+        ge=0.5,
+        le=1,
+        description="share of the energy at the cable that reaches its battery",
+    )
+    assumed_soc_pct: float | None = Field(
+        None, ge=0, le=100, description="how full it is taken to be at plug-in while nobody says"
+    )
+
     @model_validator(mode="after")
     def _possible(self) -> "CarSettings":
+        if self.assumed_soc_pct is not None and self.battery_kwh is None:
+            raise ValueError("assumed_soc_pct needs battery_kwh, the usable size of the battery")
         if (self.min_current_a or 0) > (self.max_current_a or 32):
             raise ValueError("min_current_a is above max_current_a")
         return self
@@ -164,6 +186,9 @@ class CarSettings(_Section):
             self.min_current_a,
             self.max_current_a,
             self.survives_pauses,
+            self.battery_kwh,
+            self.charge_efficiency,
+            self.assumed_soc_pct,
         )
 
 
@@ -282,6 +307,10 @@ class Settings(_Section):
     strategy: StrategyChoice = Field(default_factory=StrategyChoice, description="what decides")
     prices: PriceSettings = Field(default_factory=PriceSettings, description="what things cost")
     tariff: TariffSettings | None = Field(None, description="prices that change over the day")
+    departure: list[DepartureSettings] = Field(
+        default_factory=list, description="when the car leaves, a table [[departure]] for each"
+    )
+    plan: PlanSettings = Field(default_factory=PlanSettings, description="what the plan may do")
     car: list[CarSettings] = Field(default_factory=list, description="cars, a table [[car]] for each")
     site: SiteSettings = Field(default_factory=SiteSettings, description="the house connection")
     timing: TimingSettings = Field(default_factory=TimingSettings, description="how often, how old")
@@ -289,6 +318,9 @@ class Settings(_Section):
     ledger: LedgerSettings = Field(default_factory=LedgerSettings, description="the database")
     log: LogSettings = Field(default_factory=LogSettings, description="the journal")
     notify: NotifySettings = Field(default_factory=NotifySettings, description="who is told what went wrong")
+    interface: InterfaceSettings = Field(
+        default_factory=InterfaceSettings, description="what programs may ask and tell over HTTP"
+    )
     forecast: ForecastSettings = Field(default_factory=ForecastSettings, description="the sun ahead")
 
     @field_validator("car")
@@ -297,11 +329,40 @@ class Settings(_Section):
         cards = [car.card for car in value]
         if len(set(cards)) < len(cards):
             raise ValueError("each [[car]] needs a card of its own; at most one may be without")
+        if len({car.name for car in value}) < len(value):
+            raise ValueError("each [[car]] needs a name of its own")
         return value
+
+    @model_validator(mode="after")
+    def _departures_fit(self) -> "Settings":
+        sizes = {car.name: car.battery_kwh for car in self.car}
+        for number, departure in enumerate(self.departure, start=1):
+            if departure.car is not None and departure.car not in sizes:
+                known = ", ".join(sizes) or "none"
+                raise ValueError(
+                    f"[[departure]] {number} car: {departure.car!r} is no [[car]]; known: {known}"
+                )
+            named = sizes if departure.car is None else {departure.car: sizes[departure.car]}
+            if departure.target_pct is not None and not any(named.values()):
+                raise ValueError(
+                    f"[[departure]] {number} target_pct needs battery_kwh in [[car]], the usable size of the "
+                    "battery. Remedy: add it there, or say need_kwh"
+                )
+        return self
 
     def known_cars(self) -> tuple[KnownCar, ...]:
         """Return the cars the config names."""
         return tuple(car.known() for car in self.car)
+
+    def wants(self) -> Wants:
+        """Return what the planner is asked for."""
+        plan = self.plan
+        return Wants(
+            tuple(departure.habit() for departure in self.departure),
+            plan.ceiling_ct_per_kwh,
+            plan.later_value_ct_per_kwh,
+            plan.max_power_w,
+        )
 
     def limits(self) -> Limits:
         """Return what the safety stages obey."""
@@ -314,6 +375,7 @@ class Settings(_Section):
             strict_export=site.strict_export,
             unbalance_limit_a=site.unbalance_limit_a,
             blind_a=site.blind_a,
+            leash_wh=None if charger.energy_leash_kwh is None else 1000 * charger.energy_leash_kwh,
             l1_phase=charger.l1_phase,
             allow_phase_switch=charger.allow_phase_switch,
             meter_fresh_s=timing.meter_fresh_s,

@@ -79,7 +79,7 @@ class ZoneSettings(_Section):
     @classmethod
     def _known_months(cls, value: list[str]) -> list[str]:
         for text in value:
-            _span(text, MONTHS)
+            span(text, MONTHS)
         return value
 
     @field_validator("days")
@@ -87,7 +87,7 @@ class ZoneSettings(_Section):
     def _known_days(cls, value: list[str]) -> list[str]:
         for text in value:
             if text != "Holiday":
-                _span(text, DAYS)
+                span(text, DAYS)
         return value
 
     @field_validator("hours")
@@ -99,8 +99,8 @@ class ZoneSettings(_Section):
 
     def window(self) -> Window:
         """Return it in the vocabulary of the tariffs."""
-        months = {m + 1 for text in self.months for m in _span(text, MONTHS)} or set(range(1, 13))
-        named = {d for text in self.days if text != "Holiday" for d in _span(text, DAYS)}
+        months = {m + 1 for text in self.months for m in span(text, MONTHS)} or set(range(1, 13))
+        named = {d for text in self.days if text != "Holiday" for d in span(text, DAYS)}
         holidays = {HOLIDAY} if "Holiday" in self.days or not self.days else set()
         days = (named | holidays) if self.days else set(range(8))
         hours = tuple(_quarters(text) for text in self.hours) or ((0, 96),)
@@ -302,7 +302,7 @@ class TariffSettings(_Section):
         return self.market is not None and "energy_only" in self.market.makeups
 
 
-def _span(text: str, names: tuple[str, ...]) -> list[int]:
+def span(text: str, names: tuple[str, ...]) -> list[int]:
     """Return the places of one name or of a span, also across the end. Raises ValueError."""
     first, _, last = text.partition("-")
     try:

@@ -17,11 +17,13 @@ from controller.model import (
     CarState,
     ChargerStatus,
     GridReading,
+    Need,
     PerPhase,
     Prices,
     PvReading,
     Quality,
     SiteSnapshot,
+    Worth,
 )
 from controller.units import NOMINAL_VOLTAGE_V
 
@@ -51,8 +53,8 @@ class Observations:
     `since_s` is when the previous decision was made, `started_s` when the loop began: a meter that never
     answered ages from there. `grid_changed_s` is when the meter's raw block last differed from the one
     before, `heartbeat_changed_s` the same of its own count of updates, `grid_invalid` whether its latest
-    answer could not be true, `ledger_degraded` whether the disk refuses what is written down, `dark` whether
-    nothing here can feed in now.
+    answer could not be true, `worth` and `needs` what plan and departures say, `ledger_degraded` whether the
+    disk refuses what is written down, `dark` whether nothing here can feed in now.
     """
 
     now_s: float
@@ -67,6 +69,8 @@ class Observations:
     grid_invalid: bool = False
     dark: bool = False
     prices: Prices = Prices()  # noqa: RUF009 - frozen
+    worth: Worth | None = None
+    needs: tuple[Need, ...] = ()
     ledger_degraded: bool = False
 
 
@@ -101,6 +105,8 @@ def build(seen: Observations, limits: Limits, last_write_s: float | None) -> Sit
         car_power_w=car_w or 0.0,
         voltage_v=_voltage_v(latest, status),
         prices=seen.prices,
+        worth=seen.worth if seen.worth is not None and seen.now_s < seen.worth.until_s else None,
+        needs=tuple([need for need in seen.needs if need.at_s > seen.now_s]),
         ledger_degraded=seen.ledger_degraded,
         dark=seen.dark,
     )

@@ -94,7 +94,7 @@ def _step(seconds: list[int]) -> int:
 def _rows(path: Path) -> Iterator[tuple[int, str, int, float | None, float | None]]:
     """Yield line number, date, second of the UTC day, pv_w and load_w (None for a gap)."""
     try:
-        with _open(path) as file:
+        with open_csv(path) as file:
             reader = csv.DictReader(file)
             missing = {"time", "pv_w", "load_w"} - set(reader.fieldnames or ())
             if missing:
@@ -108,7 +108,8 @@ def _rows(path: Path) -> Iterator[tuple[int, str, int, float | None, float | Non
         raise ConfigError(f"{path}: not a readable CSV trace ({error}). Remedy: check the path.") from error
 
 
-def _open(path: Path) -> io.TextIOBase:
+def open_csv(path: Path) -> io.TextIOBase:
+    """Open a CSV, compressed or not, with or without a byte-order mark. Raises OSError."""
     if path.suffix == ".gz":
         return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")

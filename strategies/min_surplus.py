@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from controller.model import Charge, Memory, Off, SiteSnapshot, Wish
 from strategies import work_function
-from strategies.options import felt_economics
 from strategies.surplus import Surplus
 
 
@@ -14,8 +13,7 @@ class MinSurplus(Surplus):
 
     def decide(self, snap: SiteSnapshot, memory: Memory) -> tuple[Wish, Memory]:
         """Return what the rule wants among the set-points that charge."""
-        economics = felt_economics(snap.prices, self.value_ct_per_kwh, self.solar_share)
-        wish, memory = work_function.decide(snap, memory, economics, never_off=True)
+        wish, memory = work_function.decide(snap, memory, self.economics(snap), never_off=True)
         if snap.car_connected and isinstance(wish.target, Off):
             phases = min(snap.admissible.phase_options)
             target = Charge(snap.admissible.min_current_a, phases)

@@ -3,7 +3,7 @@
 import math
 
 from controller.errors import StrategyError
-from controller.model import Prices
+from controller.model import Prices, SiteSnapshot
 from strategies.economics import Economics
 
 
@@ -31,3 +31,23 @@ def felt_economics(prices: Prices, value_ct_per_kwh: float | None, solar_share: 
     if solar_share is not None:
         felt = max(felt, (value - solar_share * prices.export_ct_per_kwh) / (1 - solar_share))
     return Economics(value, felt, prices.export_ct_per_kwh)
+
+
+def planned_economics(
+    snap: SiteSnapshot, value_ct_per_kwh: float | None, least_ct: float | None = None
+) -> Economics:
+    """Return real prices with the plan's value of a kWh.
+
+    Without a plan it is `value_ct_per_kwh`, by default midway between feed-in and import price; never below
+    `least_ct`.
+    """
+    prices = snap.prices
+    if snap.worth is not None:
+        value_ct = snap.worth.value_ct_per_kwh
+    elif value_ct_per_kwh is not None:
+        value_ct = value_ct_per_kwh
+    else:
+        value_ct = (prices.import_ct_per_kwh + prices.export_ct_per_kwh) / 2
+    if least_ct is not None:
+        value_ct = max(value_ct, least_ct)
+    return Economics(value_ct, prices.import_ct_per_kwh, prices.export_ct_per_kwh)

@@ -10,7 +10,15 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
 
-from controller.chargers.goe import ESSENTIAL, MAX_BODY_BYTES, OPTIONAL, parse_body, parse_status, safe_text
+from controller.chargers.goe import (
+    ESSENTIAL,
+    MAX_BODY_BYTES,
+    OPTIONAL,
+    parameters,
+    parse_body,
+    parse_status,
+    safe_text,
+)
 from controller.clock import Clock
 from controller.errors import (
     AuthRejected,
@@ -99,7 +107,7 @@ class CloudTransport:
         While the cloud asks for a pause there is nothing fresh to raise on, so what comes is a reduction: one
         in 30 s goes out all the same.
         """
-        params = {key: str(value) for key, value in settings.keys().items()}
+        params = parameters(settings)
         now_s = float(self._clock.monotonic())
         if now_s < self._paused_until_s and now_s - self._last_write_s < URGENT_RETRY_AFTER_S:
             return WriteOutcome(OutcomeKind.UNKNOWN, "not sent: the cloud asked for a pause (429)")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from controller.errors import ChargerUnreachable
-from controller.model import CarState, ChargerStatus, Force, PerPhase, PhaseMode
+from controller.model import CarState, ChargerStatus, Force, PerPhase, PhaseMode, Settings
 
 ESSENTIAL = ("car", "amp", "frc", "psm", "nrg", "alw", "acu", "err")
 _LIMITS_AND_COUNTERS = (
@@ -21,6 +21,7 @@ _LIMITS_AND_COUNTERS = (
     "modelStatus",
     "eto",
     "wh",
+    "dwo",
     "rbt",
     "rbc",
     "acs",
@@ -106,7 +107,13 @@ def parse_status(document: Mapping[str, Any], *, data_s: float, received_s: floa
         firmware=_text(document.get("fwv")),
         model=model,
         serial=_text(document.get("sse")),
+        energy_limit_wh=_energy_limit_wh(document),
     )
+
+
+def parameters(settings: Settings) -> dict[str, str]:
+    """Return the query of a write: each value as the JSON literal go-e expects."""
+    return {key: json.dumps(value, allow_nan=False) for key, value in settings.keys().items()}
 
 
 def safe_text(value: object, length: int = 64) -> str:
@@ -127,6 +134,13 @@ def _hardware_limit_a(document: Mapping[str, Any], model: str | None) -> int | N
         limits.append(16)
     known = [limit for limit in limits if limit is not None]
     return min(known) if known else None
+
+
+def _energy_limit_wh(document: Mapping[str, Any]) -> float | None:
+    """Return the limit of the session's energy in Wh, infinite for `null`, None where it is not reported."""
+    if "dwo" in document and document["dwo"] is None:
+        return math.inf
+    return _number(document.get("dwo"), 0, 1e9)
 
 
 def _measured(nrg: Any) -> tuple[PerPhase | None, float | None, PerPhase | None]:

@@ -1,6 +1,14 @@
 """The go-e box in the own network: the same keys, live data, and real answers to writes."""
 
-from controller.chargers.goe import ESSENTIAL, MAX_BODY_BYTES, OPTIONAL, parse_body, parse_status, safe_text
+from controller.chargers.goe import (
+    ESSENTIAL,
+    MAX_BODY_BYTES,
+    OPTIONAL,
+    parameters,
+    parse_body,
+    parse_status,
+    safe_text,
+)
 from controller.clock import Clock
 from controller.errors import ChargerRefused, ChargerUnreachable
 from controller.fetch import Answer, Fetcher
@@ -44,7 +52,7 @@ class LocalTransport:
 
     async def write(self, settings: Settings) -> WriteOutcome:
         """Send one request. Returns the box's own answer; never raises."""
-        params = {key: str(value) for key, value in settings.keys().items()}
+        params = parameters(settings)
         try:
             return _outcome(await self._fetcher.get("/api/set", params, {}))
         except ChargerUnreachable as error:

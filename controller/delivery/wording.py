@@ -66,6 +66,11 @@ KINDS = {
         "Lower or stop it in the go-e app or at the box.",
         "error",
     ),
+    "leash": Kind(
+        "the energy leash",
+        "Control goes on.",
+        "See: docs/configuration.md, energy leash",
+    ),
     "ledger": Kind(
         "the ledger",
         "Control goes on; raises are ten minutes apart at least.",
@@ -82,6 +87,11 @@ KINDS = {
     "bug": Kind("a bug of ampilot", "That step held or lowered.", "Report it with: journalctl -u ampilot"),
     "other_logic": Kind(
         "another logic in the charger", "Both decide.", "Switch it to Basic in the go-e app.", patience_s=60.0
+    ),
+    "interface": Kind(
+        "the HTTP interface",
+        "Control goes on; programs are not heard.",
+        "Choose another port or host in [interface].",
     ),
     "unclean": Kind(
         "a restart",

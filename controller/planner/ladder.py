@@ -8,6 +8,7 @@ high to climb. Money is ct, energy kWh; costs are beside not charging at all.
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from controller.planner.task import CarPower, PlanSlot, Task
 
@@ -88,33 +89,29 @@ def _ladder(
     if top_a < car.min_a:
         return None
     unit_w = phases * car.voltage_v
+    kwh_per_a = unit_w * hours / 1000
     convex = import_ct >= export_ct  # else half measures are the worst: all or the least
-    currents = range(car.min_a, top_a + 1) if convex else sorted({car.min_a, top_a})
-    energy = cost = 0.0
-    steps: list[tuple[float, int, int, float, float]] = []
-    for scenario, weight in enumerate(weights):
-        surplus_w = slot.surplus_w[scenario]
-        before_a, before_ct = 0, 0.0
-        for current_a in currents:
-            price_ct = cost_ct(current_a * unit_w, surplus_w, hours, import_ct, export_ct)
-            if before_a == 0:
-                energy += weight * current_a * unit_w * hours / 1000
-                cost += weight * price_ct
+    currents = list(range(car.min_a, top_a + 1)) if convex else sorted({car.min_a, top_a})
+    energy = sum(weights) * car.min_a * kwh_per_a
+    cost = 0.0
+    steps: list[tuple[float, int, int, float]] = []
+    for scenario, (weight, surplus_w) in enumerate(zip(weights, slot.surplus_w, strict=True)):
+        cost += weight * cost_ct(car.min_a * unit_w, surplus_w, hours, import_ct, export_ct)
+        sun_a = surplus_w / unit_w
+        for before_a, current_a in pairwise(currents):
+            if sun_a >= current_a:
+                slope = export_ct
+            elif sun_a <= before_a:
+                slope = import_ct
             else:
-                more_kwh = (current_a - before_a) * unit_w * hours / 1000
-                more_ct = price_ct - before_ct
-                steps.append((more_ct / more_kwh, scenario, current_a, weight * more_kwh, weight * more_ct))
-            before_a, before_ct = current_a, price_ct
+                slope = import_ct + (export_ct - import_ct) * (sun_a - before_a) / (current_a - before_a)
+            steps.append((slope, scenario, current_a, weight * (current_a - before_a) * kwh_per_a))
     steps.sort()
-    energies, costs = [energy], [cost]
-    for _, _, _, more_kwh, more_ct in steps:
-        energies.append(energies[-1] + more_kwh)
-        costs.append(costs[-1] + more_ct)
     return Ladder(
         phases,
-        tuple([step[0] for step in steps]),
-        tuple(energies),
-        tuple(costs),
-        tuple([(step[1], step[2]) for step in steps]),
+        tuple([slope for slope, _, _, _ in steps]),
+        tuple(accumulate([kwh for _, _, _, kwh in steps], initial=energy)),
+        tuple(accumulate([slope * kwh for slope, _, _, kwh in steps], initial=cost)),
+        tuple([(scenario, current_a) for _, scenario, current_a, _ in steps]),
         car.min_a,
     )

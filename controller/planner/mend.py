@@ -1,210 +1,205 @@
-"""From the tracks that prices can name to the one that fits the need: joined at a slot, then step by step."""
+"""From the tracks that prices can name to the one that fits the need: the best change, again and again.
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from itertools import permutations
+Where no single change helps, two at once may: less here, more there. A change that loses more at the prices
+found than the track's own distance from the bound cannot help; most are dropped at that.
+"""
 
-from controller.planner.ladder import Ladder
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from controller.planner.changes import Change, changes, fitting, spare_kwh
 from controller.planner.task import Task
-from controller.planner.track import OFF, Choice, Slots, Track, ending_ct, ends_ct, switching_ct, track_of
-
-Change = tuple[tuple[int, Choice], ...]
-"""Slots and what they become."""
+from controller.planner.track import FULL_KWH, OFF, Choice, Prices, Slots, Track, track_of
 
 MOST_STEPS = 40
 """Mending ends after so many improvements: each is worth less than the one before."""
 
+PAIRED = 24
+"""How many changes that take less, and how many that take more, are tried in pairs (chosen)."""
 
-def joined(task: Task, slots: Slots, tracks: Sequence[Track], prefer_ct: Sequence[float]) -> list[Track]:
-    """Return the best beginning-of-one, end-of-another of all pairs of tracks."""
-    best: tuple[float, int, Track, Track] | None = None
-    for first, second in permutations(tracks, 2):
-        costs_a, costs_b = (_spent(task, slots, track, prefer_ct) for track in (first, second))
-        for cut in range(1, len(slots)):
-            if (
-                first.choices[cut] == second.choices[cut]
-                and first.choices[cut - 1] == second.choices[cut - 1]
-            ):
-                continue
-            through = _at_needs(task, first, second, cut)
-            cost = costs_a[cut] + costs_b[-1] - costs_b[cut] + _junction(task, first, second, cut)
-            objective = cost + ends_ct(task, *through)
-            if best is None or objective < best[0] - 1e-9:
-                best = (objective, cut, first, second)
-    if best is None:
-        return []
-    _, cut, first, second = best
-    return [track_of(task, slots, (*first.choices[:cut], *second.choices[cut:]), prefer_ct)]
+LEAST_CT = 1e-6
+"""What an improvement must bring: more than rounding."""
 
 
-def _spent(task: Task, slots: Slots, track: Track, prefer_ct: Sequence[float]) -> list[float]:
-    """Return the cost of the first n slots, switching included."""
-    spent, charging, set_phases = [0.0], task.charging_now, task.phases_now
-    for (phases, height), ladders, dearer in zip(track.choices, slots, prefer_ct, strict=True):
-        cost = 0.0
-        if phases:
-            ladder = ladders[phases]
-            cost = ladder.cost_ct[height] + dearer * ladder.energy_kwh[height]
-            cost += 0.0 if charging else task.start_ct
-            cost += 0.0 if phases == set_phases else task.phase_change_ct
-            set_phases = phases
-        charging = phases != OFF
-        spent.append(spent[-1] + cost)
-    return spent
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What a change costs and, at the prices, loses in ct; what it brings until each departure and in all."""
+
+    change: Change
+    cost_ct: float
+    more_kwh: tuple[float, ...]
+    loss_ct: float
 
 
-def _state(task: Task, choices: Sequence[Choice], cut: int) -> tuple[bool, int]:
-    """Return whether a track charges right before a slot, and the phases that are set then."""
-    charging = task.charging_now if cut == 0 else choices[cut - 1][0] != OFF
-    phases = next((p for p, _ in reversed(choices[:cut]) if p), task.phases_now)
-    return charging, phases
-
-
-def _junction(task: Task, first: Track, second: Track, cut: int) -> float:
-    """Return what the seam costs beside what the second track paid there."""
-    place = next((n for n in range(cut, len(second.choices)) if second.choices[n][0]), None)
-    if place is None:
-        return 0.0
-    phases = second.choices[place][0]
-
-    def paid(charging: bool, set_phases: int) -> float:
-        on = charging and place == cut
-        return (0.0 if on else task.start_ct) + (0.0 if phases == set_phases else task.phase_change_ct)
-
-    return paid(*_state(task, first.choices, cut)) - paid(*_state(task, second.choices, cut))
-
-
-def _at_needs(task: Task, first: Track, second: Track, cut: int) -> tuple[list[float], float]:
-    """Return the energy at each departure and at the end of a joined track, in kWh."""
-    shift = first.through_kwh[cut] - second.through_kwh[cut]
-    at = [
-        first.through_kwh[before] if before <= cut else second.through_kwh[before] + shift
-        for before, _ in task.needs
-    ]
-    return at, second.through_kwh[-1] + shift
-
-
-def mended(task: Task, slots: Slots, track: Track, prefer_ct: Sequence[float]) -> Track:
+def mended(task: Task, slots: Slots, track: Track, prefer_ct: Sequence[float], prices: Prices) -> Track:
     """Return the track after the best change, again and again, while one helps."""
     for _ in range(MOST_STEPS):
-        better = _best_change(task, slots, track, prefer_ct)
-        if better is None:
+        bench = _Bench(task, slots, track, prefer_ct, prices)
+        if bench.distance_ct <= LEAST_CT:
             return track
-        track = better
+        effects = bench.effects(changes(task, track, slots, prices.values_ct))
+        change = bench.best(effects) or bench.best_pair(effects)
+        if change is None:
+            return track
+        track = track_of(task, slots, bench.after(change), prefer_ct)
     return track
 
 
-def _best_change(task: Task, slots: Slots, track: Track, prefer_ct: Sequence[float]) -> Track | None:
-    choices, through, needs = list(track.choices), track.through_kwh, task.needs
-    spent_ct = track.objective_ct - ending_ct(task, through)
-    switching = switching_ct(task, choices)
-    sums = [
-        _sums(ladders, choice, dearer)
-        for ladders, choice, dearer in zip(slots, choices, prefer_ct, strict=True)
-    ]
-    best: tuple[float, Change] | None = None
-    for change in _changes(task, track, slots):
-        cost, at, total = spent_ct, [through[before] for before, _ in needs], through[-1]
-        turned = False
+class _Bench:
+    """One track, laid out so that a change is quickly counted."""
+
+    def __init__(
+        self, task: Task, slots: Slots, track: Track, prefer_ct: Sequence[float], prices: Prices
+    ) -> None:
+        self.task, self.slots, self.choices, self.prefer_ct = task, slots, track.choices, prefer_ct
+        self.values_ct = prices.values_ct
+        self.befores = [before for before, _ in task.needs]
+        self.needs_kwh = [need_wh / 1000 for _, need_wh in task.needs]
+        self.room_kwh = None if task.room_wh is None else max(task.room_wh, 0.0) / 1000
+        self.there_kwh = (*[track.through_kwh[before] for before in self.befores], track.through_kwh[-1])
+        self.sums = [self._sum(place, choice) for place, choice in enumerate(track.choices)]
+        self.ending_ct = self._ending(self.there_kwh)
+        earned_ct = sum(kwh * value for (kwh, _), value in zip(self.sums, self.values_ct, strict=True))
+        self.distance_ct = self.ending_ct + earned_ct - prices.paid_ct
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Note for each slot what was set and paid before it, and which slot charges next."""
+        task, paid_ct = self.task, 0.0
+        state = (task.charging_now, task.phases_now)
+        self.states, self.paid_ct = [state], [0.0]
+        for choice in self.choices:
+            paid_ct += self._entry(state, choice)
+            state = (choice[0] != OFF, choice[0] or state[1])
+            self.states.append(state)
+            self.paid_ct.append(paid_ct)
+        self.next_on = [len(self.choices)]
+        for place in reversed(range(len(self.choices))):
+            self.next_on.append(place if self.choices[place][0] else self.next_on[-1])
+        self.next_on.reverse()
+
+    def _entry(self, state: tuple[bool, int], choice: Choice) -> float:
+        """Return what entering a slot costs after such a state."""
+        if choice[0] == OFF:
+            return 0.0
+        start_ct = 0.0 if state[0] else self.task.start_ct
+        return start_ct if choice[0] == state[1] else start_ct + self.task.phase_change_ct
+
+    def _sum(self, place: int, choice: Choice) -> tuple[float, float]:
+        """Return energy in kWh and felt cost in ct of one choice."""
+        phases, height = choice
+        if phases == OFF:
+            return 0.0, 0.0
+        ladder = self.slots[place][phases]
+        kwh = ladder.energy_kwh[height]
+        return kwh, ladder.cost_ct[height] + self.prefer_ct[place] * kwh
+
+    def _ending(self, there_kwh: Sequence[float]) -> float:
+        """Return what is missing at the departures or beyond the room, less what is worth later, in ct."""
+        wrong_kwh, total_kwh = 0.0, there_kwh[-1]
+        for kwh, need_kwh in zip(there_kwh, self.needs_kwh, strict=False):
+            if kwh < need_kwh:
+                wrong_kwh += need_kwh - kwh
+        room_kwh = self.room_kwh
+        if room_kwh is not None and total_kwh > room_kwh:
+            wrong_kwh += max(total_kwh - room_kwh - FULL_KWH, 0.0)
+            total_kwh = room_kwh
+        return wrong_kwh * self.task.miss_ct_per_kwh - self.task.later_value_ct * total_kwh
+
+    def after(self, change: Change) -> list[Choice]:
+        """Return the choices after a change."""
+        changed = list(self.choices)
         for place, new in change:
-            kwh, ct = _sums(slots[place], new, prefer_ct[place])
-            more = kwh - sums[place][0]
-            cost += ct - sums[place][1]
-            total += more
-            at = [
-                energy + (more if place < before else 0.0)
-                for energy, (before, _) in zip(at, needs, strict=True)
-            ]
-            turned = turned or new[0] != choices[place][0]
-        if turned:
-            cost += switching_ct(task, _with(choices, change)) - switching
-        objective = cost + ends_ct(task, at, total)
-        if objective < track.objective_ct - 1e-6 and (best is None or objective < best[0]):
-            best = (objective, change)
-    return None if best is None else track_of(task, slots, _with(choices, best[1]), prefer_ct)
+            changed[place] = new
+        return changed
 
+    def effects(self, candidates: Iterable[Change]) -> list[_Effect]:
+        """Count what changes cost and bring; leave out those that lose more than could be gained."""
+        most_saved_ct = self.task.start_ct + 2 * self.task.phase_change_ct
+        found = []
+        for change in candidates:
+            cost_ct, loss_ct, turned = 0.0, 0.0, False
+            for place, new in change:
+                kwh, ct = self._sum(place, new)
+                was_kwh, was_ct = self.sums[place]
+                cost_ct += ct - was_ct
+                loss_ct += ct - was_ct - self.values_ct[place] * (kwh - was_kwh)
+                turned = turned or new[0] != self.choices[place][0]
+            if turned and loss_ct - most_saved_ct < self.distance_ct:
+                switching_ct = self._turning(change)
+                cost_ct, loss_ct = cost_ct + switching_ct, loss_ct + switching_ct
+            if loss_ct < self.distance_ct:
+                found.append(_Effect(change, cost_ct, self._more(change), loss_ct))
+        return found
 
-def _sums(ladders: dict[int, Ladder], choice: Choice, dearer_ct: float) -> tuple[float, float]:
-    """Return energy in kWh and felt cost in ct of one choice."""
-    phases, height = choice
-    if not phases:
-        return 0.0, 0.0
-    kwh = ladders[phases].energy_kwh[height]
-    return kwh, ladders[phases].cost_ct[height] + dearer_ct * kwh
+    def _more(self, change: Change) -> tuple[float, ...]:
+        """Return what a change brings until each departure and in all, in kWh."""
+        more_kwh = [0.0] * len(self.there_kwh)
+        for place, new in change:
+            more = self._sum(place, new)[0] - self.sums[place][0]
+            for index, before in enumerate(self.befores):
+                if place < before:
+                    more_kwh[index] += more
+            more_kwh[-1] += more
+        return tuple(more_kwh)
 
+    def _turning(self, change: Change) -> float:
+        """Return by how much a change makes switching dearer, in ct."""
+        new, count = dict(change), len(self.choices)
+        places = sorted(new)
+        dearer_ct, begin, state = 0.0, places[0], self.states[places[0]]
+        for place, upcoming in zip(places, [*places[1:], count], strict=True):
+            choice = new[place]
+            dearer_ct += self._entry(state, choice)
+            state = (choice[0] != OFF, choice[0] or state[1])
+            following = self.next_on[place + 1]
+            if following < upcoming:  # from there on all is as before
+                reached = (state[0] and following == place + 1, state[1])
+                dearer_ct += self._entry(reached, self.choices[following])
+                dearer_ct -= self.paid_ct[following + 1] - self.paid_ct[begin]
+                begin, state = upcoming, self.states[upcoming]
+            elif upcoming == count:
+                dearer_ct -= self.paid_ct[count] - self.paid_ct[begin]
+            elif upcoming > place + 1:
+                state = (False, state[1])
+        return dearer_ct
 
-def _with(choices: Sequence[Choice], change: Change) -> list[Choice]:
-    """Return the choices after a change."""
-    changed = list(choices)
-    for place, new in change:
-        changed[place] = new
-    return changed
+    def _gain(self, effect: _Effect) -> float:
+        """Return by how much the track is cheaper after a change, in ct."""
+        there = [kwh + more for kwh, more in zip(self.there_kwh, effect.more_kwh, strict=True)]
+        return self.ending_ct - self._ending(there) - effect.cost_ct
 
+    def best(self, effects: Sequence[_Effect]) -> Change | None:
+        """Return the change that helps most, None where none does."""
+        gain_ct, index = max(((self._gain(e), -n) for n, e in enumerate(effects)), default=(0.0, 0))
+        return effects[-index].change if gain_ct > LEAST_CT else None
 
-def _changes(task: Task, track: Track, slots: Slots) -> Iterator[Change]:
-    """Yield what could be otherwise: steps, a slot on or off, a run moved by a slot or on other phases."""
-    choices = track.choices
-    for place, ladders in enumerate(slots):
-        for new in _options(task, choices, place, ladders):
-            yield ((place, new),)
-        phases, height = choices[place]
-        if phases and (fitting := _fitting(task, track, place, ladders[phases])) != height:
-            yield ((place, (phases, fitting)),)
-    for begin, end in _runs(choices):
-        first, last = choices[begin], choices[end - 1]
-        if end < len(slots) and first[0] in slots[end]:
-            yield (begin, (OFF, 0)), (end, _bounded(slots[end][first[0]], first))
-        if begin > 0 and last[0] in slots[begin - 1]:
-            yield (end - 1, (OFF, 0)), (begin - 1, _bounded(slots[begin - 1][last[0]], last))
-        for phases in task.car.phases:
-            if all(phases in slots[place] for place in range(begin, end)):
-                yield tuple((place, (phases, 0)) for place in range(begin, end))
-        yield tuple((place, (OFF, 0)) for place in range(begin, end))
+    def best_pair(self, effects: Sequence[_Effect]) -> Change | None:
+        """Return two changes at once that help most, None where none do."""
+        cheap = sorted(effects, key=lambda effect: effect.loss_ct)
+        return self.best(self.effects([*self._both(cheap), *self._fitted(cheap[:PAIRED])]))
 
+    def _both(self, cheap: Sequence[_Effect]) -> Iterator[Change]:
+        """Yield pairs that seem to help, of one that takes less and one that takes more."""
+        less = [effect for effect in cheap if effect.more_kwh[-1] < 0][:PAIRED]
+        more = [effect for effect in cheap if effect.more_kwh[-1] > 0][:PAIRED]
+        for one, other in product(less, more):
+            more_kwh = [a + b for a, b in zip(one.more_kwh, other.more_kwh, strict=True)]
+            both = _Effect(one.change + other.change, one.cost_ct + other.cost_ct, tuple(more_kwh), 0.0)
+            if self._gain(both) > LEAST_CT and len(dict(both.change)) == len(both.change):
+                yield both.change
 
-def _fitting(task: Task, track: Track, place: int, ladder: Ladder) -> int:
-    """Return the least height of a slot at which the departures after it are just met."""
-    over = [track.through_kwh[before] - need / 1000 for before, need in task.needs if place < before]
-    if not over:
-        return track.choices[place][1]
-    least_kwh = ladder.energy_kwh[track.choices[place][1]] - min(over)
-    return min(bisect_left(ladder.energy_kwh, least_kwh - 1e-9), len(ladder.slopes))
-
-
-def _bounded(ladder: Ladder, choice: Choice) -> Choice:
-    """Return the choice no higher than this ladder goes."""
-    return choice[0], min(choice[1], len(ladder.slopes))
-
-
-def _runs(choices: Sequence[Choice]) -> Iterator[tuple[int, int]]:
-    """Yield begin and end of every stretch without a pause."""
-    begin: int | None = None
-    for place, (phases, _) in enumerate([*choices, (OFF, 0)]):
-        if phases and begin is None:
-            begin = place
-        elif not phases and begin is not None:
-            yield begin, place
-            begin = None
-
-
-def _options(
-    task: Task, choices: Sequence[Choice], place: int, ladders: dict[int, Ladder]
-) -> Iterator[Choice]:
-    """Yield what a slot could be instead: a step up or down, off, or on as its neighbour is."""
-    phases, height = choices[place]
-    if phases:
-        if height > 0:
-            yield phases, height - 1
-        if height < len(ladders[phases].slopes):
-            yield phases, height + 1
-        yield OFF, 0
-        for other in ladders:
-            if other != phases:
-                yield other, 0
-        return
-    before = choices[place - 1][0] if place else (task.phases_now if task.charging_now else OFF)
-    after = choices[place + 1][0] if place + 1 < len(choices) else OFF
-    neighbours = {p for p in (before, after) if p}
-    for other in neighbours or set(ladders):
-        if other in ladders:
-            yield other, 0
+    def _fitted(self, cheap: Sequence[_Effect]) -> Iterator[Change]:
+        """Yield changes completed by another slot that goes as high as just fits then."""
+        for effect in cheap:
+            there = [kwh + more for kwh, more in zip(self.there_kwh, effect.more_kwh, strict=True)]
+            over = [kwh - need_kwh for kwh, need_kwh in zip(there, self.needs_kwh, strict=False)]
+            spare = spare_kwh(self.befores, over, len(self.choices))
+            taken = dict(effect.change)
+            for place, (phases, height) in enumerate(self.choices):
+                if phases and place not in taken:
+                    ladder = self.slots[place][phases]
+                    new = fitting(ladder, self.sums[place][0] - spare[place])
+                    if new != height:
+                        yield (*effect.change, (place, (phases, new)))

@@ -1,29 +1,47 @@
 """The shadow price: what a kWh must be worth in every slot so that all needs are just met.
 
 For given values the slots decide apart from each other, so the search is for one number per departure
-(Lagrange): the value before a departure is that of a later kWh plus the prices of all departures still ahead.
-Where no value meets a need exactly, tracks from both sides of the step are joined and mended.
+(Lagrange): the value before a departure is that of a later kWh plus the prices of all departures still ahead,
+less the price of room in a battery that gets full. Every try gives a lower bound and says how steeply it
+rises; where two such tangents cross is the next try (Kelley 1960). Where no value meets a need exactly,
+tracks from both sides of the step are joined and mended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from controller.planner.join import joined
 from controller.planner.ladder import ladders
-from controller.planner.mend import joined, mended
+from controller.planner.mend import mended
 from controller.planner.task import Task
-from controller.planner.track import FULL_KWH, Choice, Slots, Track, best_track, ending_ct, track_of
+from controller.planner.track import FULL_KWH, Choice, Prices, Slots, Track, best_track, ending_ct, track_of
 
 PASSES = 16
-"""Halvings of the search for a price: from 200 ct down to 0.003 ct."""
+"""Tries along one way; most end after 3 to 8, because the bound cannot rise any more."""
 
-ROUGH_PASSES = 7
-"""Halvings while another price is still sought: from 200 ct down to 1.6 ct."""
+ENOUGH_CT = 0.001
+"""A bound that could rise by no more than this is the best one."""
+
+GOOD_CT = 0.25
+"""A plan certified to be this near the best is not mended further (chosen: far below what forecasts know)."""
 
 NEAR_CT = 70.0
 """A track this much dearer than the best is still worth mending (chosen)."""
 
-SWEEPS = 3
-"""How often the prices of several departures are sought in turn."""
+SWEEPS = 6
+"""How often the prices are sought in turn, where several departures or room have one."""
+
+WORTH_CT = 0.05
+"""The prices are sought once more where that raised the bound by more than this."""
+
+FIRST_CT, ANEW_CT = 8.0, 0.5
+"""The first step of a search along one way, and of a search anew; each further step is four times as wide."""
+
+MORE_STARTS = 3
+"""So many of the tracks that prices name are mended, where none is good enough before."""
+
+AROUND = 5
+"""How many tracks are joined with each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +58,39 @@ class Solution:
 def solve(task: Task) -> Solution:
     """Find the prices and the track. Raises nothing; an empty task has an empty track.
 
-    A track that stays on one number of phases is sought beside the free one: no price finds it where a change
-    is dearer than what it brings.
+    Tracks are mended one after the other until the best is certified to be good enough.
     """
     slots, prefer = ladders(task), _preference(task)
     search = _Search(task, slots, prefer)
-    best = mended(task, slots, search.best(), prefer)
+    search.run()
+    prices, best = search.prices(), None
+    for start in _starts(task, slots, prefer, search):
+        if best is None or start.objective_ct < best.objective_ct + NEAR_CT:
+            track = mended(task, slots, start, prefer, prices)
+            best = track if best is None or track.objective_ct < best.objective_ct else best
+        if best.objective_ct - search.bound_ct <= GOOD_CT:
+            break
+    assert best is not None  # the first start is always tried
+    values = [min(value, task.miss_ct_per_kwh) for value in prices.values_ct]
+    return Solution(best, tuple(values), prefer, max(best.objective_ct - search.bound_ct, 0.0), slots)
+
+
+def _starts(task: Task, slots: Slots, prefer: Sequence[float], search: "_Search") -> Iterator[Track]:
+    """Yield tracks to mend: the best; those on one number of phases; one that meets all needs; the next best.
+
+    No price finds a track that stays on its phases where a change is dearer than what it brings. What is
+    short may be cheaper to reach from above.
+    """
+    tracks = sorted(search.tracks(), key=lambda track: track.objective_ct)
+    yield tracks[0]
     for phases in task.car.phases if len(task.car.phases) > 1 else ():
-        steady = [{p: ladder for p, ladder in found.items() if p == phases} for found in slots]
-        other = _Search(task, steady, prefer).best()
-        if other.objective_ct < best.objective_ct + NEAR_CT:
-            best = min(best, mended(task, slots, other, prefer), key=lambda track: track.objective_ct)
-    if _misses(task, best):  # what is short may be cheaper to reach from above
-        enough = [track for track in search.seen if not _misses(task, track)]
-        if enough:
-            other = mended(task, slots, min(enough, key=lambda track: track.objective_ct), prefer)
-            best = min(best, other, key=lambda track: track.objective_ct)
-    gap_ct = max(best.objective_ct - search.bound_ct, 0.0)
-    return Solution(best, tuple(search.values()), prefer, gap_ct, slots)
+        steady = _Search(
+            task, [{p: ladder for p, ladder in found.items() if p == phases} for found in slots], prefer
+        )
+        steady.run()
+        yield min(steady.tracks(), key=lambda track: track.objective_ct)
+    yield from [track for track in tracks if not _misses(task, track)][:1]
+    yield from tracks[1:MORE_STARTS]
 
 
 def _misses(task: Task, track: Track) -> bool:
@@ -78,111 +111,155 @@ def _preference(task: Task) -> tuple[float, ...]:
     return tuple(found)
 
 
+Way = tuple[int, ...]
+"""By how much each price changes together: -1, 0 or 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """So many ct along a way: the bound there in ct, and by how much it rises further on, in kWh."""
+
+    step_ct: float
+    bound_ct: float
+    short_kwh: float
+
+
+def _way(parts: dict[int, int], count: int) -> Way:
+    """Return the way of these prices, of so many."""
+    return tuple([parts.get(knob, 0) for knob in range(count)])
+
+
+def _moved(prices_ct: Sequence[float], way: Way, step_ct: float) -> list[float]:
+    """Return the prices so far along a way."""
+    return [price_ct + part * step_ct for price_ct, part in zip(prices_ct, way, strict=True)]
+
+
 class _Search:
-    """The prices of departures and of room, and the tracks met on the way."""
+    """The prices of departures and of room (the last one), and the tracks met on the way."""
 
     def __init__(self, task: Task, slots: Slots, prefer: Sequence[float]) -> None:
         self.task, self.slots, self.prefer = task, slots, prefer
         self.needs = task.needs
-        self.prices_ct = [0.0] * len(self.needs)
-        self.room_ct = 0.0
-        self.passes = PASSES
+        self.room_kwh = None if task.room_wh is None else max(task.room_wh, 0.0) / 1000
+        self.prices_ct = [0.0] * (len(self.needs) + 1)
         self.bound_ct = float("-inf")
-        self.seen: list[Track] = []
-        self._known: dict[tuple[Choice, ...], Track] = {}
+        self.seen: dict[tuple[Choice, ...], Track] = {}
 
     def values(self) -> list[float]:
         """Return the value of a kWh in each slot at the present prices."""
-        base, result = self.task.later_value_ct - self.room_ct, []
-        for place in range(len(self.slots)):
-            ahead = sum(
-                price for price, (before, _) in zip(self.prices_ct, self.needs, strict=True) if place < before
-            )
-            result.append(min(base + ahead, self.task.miss_ct_per_kwh))
-        return result
-
-    def track(self) -> Track:
-        """Return the cheapest track at the present prices, and let it raise the lower bound."""
-        values = self.values()
-        choices = tuple(
-            best_track(self.task, self.slots, [v - p for v, p in zip(values, self.prefer, strict=True)])
-        )
-        track = self._known.get(choices)
-        if track is None:
-            track = self._known[choices] = track_of(self.task, self.slots, choices, self.prefer)
-        self.seen.append(track)
-        self._bound(track, values)
-        return track
-
-    def _bound(self, track: Track, values: Sequence[float]) -> None:
-        """Weak duality: no track is cheaper than this one where every kWh earns its value."""
-        spent_ct = track.objective_ct - ending_ct(self.task, track.through_kwh)
-        earned_ct = sum(
-            value * (after - before)
-            for value, before, after in zip(values, track.through_kwh, track.through_kwh[1:], strict=False)
-        )
-        promised_ct = sum(
-            price * need_wh / 1000 for price, (_, need_wh) in zip(self.prices_ct, self.needs, strict=True)
-        )
-        room_wh = self.task.room_wh
-        room_ct = 0.0 if room_wh is None else self.room_ct * (room_wh / 1000 + FULL_KWH)
-        capped = any(value >= self.task.miss_ct_per_kwh for value in values)
-        if not capped or len(self.needs) <= 1:
-            self.bound_ct = max(self.bound_ct, spent_ct - earned_ct + promised_ct - room_ct)
-
-    def best(self) -> Track:
-        """Return the cheapest track met, or joined of two of them."""
-        self.run()
-        found = list(self.seen)
-        if self.needs or self.task.room_wh is not None:
-            found += joined(self.task, self.slots, self.around(), self.prefer)
-        return min(found, key=lambda track: track.objective_ct)
+        value_ct = self.task.later_value_ct - self.prices_ct[-1] + sum(self.prices_ct[:-1])
+        result: list[float] = []
+        for (before, _), price_ct in zip(self.needs, self.prices_ct, strict=False):
+            result += [value_ct] * (before - len(result))
+            value_ct -= price_ct
+        return result + [value_ct] * (len(self.slots) - len(result))
 
     def run(self) -> None:
-        """Seek the prices until all needs are met as cheaply as prices alone can say."""
-        self._meet_needs()
-        room_wh = self.task.room_wh
-        if room_wh is not None and self.seen[-1].through_kwh[-1] * 1000 > room_wh + 1:
-            low, high = 0.0, self.task.later_value_ct + 200.0
-            self.passes = ROUGH_PASSES
-            for _ in range(PASSES):
-                self.room_ct = (low + high) / 2
-                self._meet_needs()
-                over = self.seen[-1].through_kwh[-1] * 1000 > room_wh
-                low, high = (self.room_ct, high) if over else (low, self.room_ct)
-            self.room_ct, self.passes = high, PASSES
-            self._meet_needs()
+        """Seek the prices that raise the bound most, one after the other, and two at once.
 
-    def _meet_needs(self) -> None:
-        self.prices_ct = [0.0] * len(self.needs)
-        track = self.track()
-        for _ in range(SWEEPS if len(self.needs) > 1 else 1):
-            for place in reversed(range(len(self.needs))):
-                track = self._meet(place)
-        del track
+        Two at once change what a kWh is worth between two departures, or after the last one, and nothing
+        else: the bound often has a ridge there.
+        """
+        count = len(self.needs)
+        last = count if self.room_kwh is None else count + 1
+        ways = [_way({knob: 1}, count + 1) for knob in reversed(range(last))]
+        ways += [
+            _way({knob: 1, knob + 1: -1 if knob + 1 < count else 1}, count + 1) for knob in range(last - 1)
+        ]
+        self._track()
+        for sweep in range(SWEEPS):
+            before_ct = self.bound_ct
+            for way in ways:
+                self._climb(way, *((FIRST_CT, ENOUGH_CT) if sweep == 0 else (ANEW_CT, WORTH_CT)))
+            if len(ways) <= 1 or self.bound_ct < before_ct + WORTH_CT:
+                return
 
-    def _meet(self, place: int) -> Track:
-        """Set the price of one departure, the others' as they are."""
-        before, need_wh = self.needs[place]
-        need_kwh = need_wh / 1000
-        self.prices_ct[place] = 0.0
-        track = self.track()
-        if track.through_kwh[before] >= need_kwh - 1e-9:
-            return track
-        low, high = 0.0, self.task.miss_ct_per_kwh - (self.task.later_value_ct - self.room_ct)
-        for _ in range(self.passes):
-            self.prices_ct[place] = (low + high) / 2
-            track = self.track()
-            met = track.through_kwh[before] >= need_kwh - 1e-9
-            low, high = (low, self.prices_ct[place]) if met else (self.prices_ct[place], high)
-        self.prices_ct[place] = high
-        return self.track()
+    def tracks(self) -> list[Track]:
+        """Return all tracks met, and one joined of those cheapest at the prices, on both sides of a step."""
+        around = sorted(self.seen.values(), key=self._bound)[:AROUND]
+        return [*joined(self.task, self.slots, around, self.prefer), *self.seen.values()]
 
-    def around(self) -> list[Track]:
-        """Return a few different tracks near the end of the search, from both sides of the step."""
-        found: dict[tuple[Choice, ...], Track] = {}
-        for track in reversed(self.seen):
-            found.setdefault(track.choices, track)
-            if len(found) == 5:
+    def _climb(self, way: Way, first_ct: float, enough_ct: float) -> None:
+        """Go along one way to where the bound is highest."""
+        begun_ct = tuple(self.prices_ct)
+        low, high = self._bracket(way, begun_ct, first_ct)
+        best = max(low, high, key=lambda one: one.bound_ct)
+        for _ in range(PASSES if low.short_kwh > 0 > high.short_kwh else 0):
+            rise = high.bound_ct - low.bound_ct + low.short_kwh * low.step_ct - high.short_kwh * high.step_ct
+            cross_ct = rise / (low.short_kwh - high.short_kwh)
+            promise_ct = low.bound_ct + low.short_kwh * (cross_ct - low.step_ct)
+            if best.bound_ct >= promise_ct - enough_ct:
                 break
-        return list(found.values())
+            here = self._try(way, begun_ct, cross_ct)
+            best = max(best, here, key=lambda one: one.bound_ct)
+            low, high = (here, high) if here.short_kwh > 0 else (low, here)
+        self.prices_ct = _moved(begun_ct, way, best.step_ct)
+
+    def _bracket(self, way: Way, begun_ct: tuple[float, ...], first_ct: float) -> tuple[_Try, _Try]:
+        """Return two tries with the highest bound between them, or at one of them."""
+        here = self._try(way, begun_ct, 0.0)
+        up = 1.0 if here.short_kwh > 0 else -1.0
+        most_ct = min(
+            (self._most_ct(knob) - price_ct if up * part > 0 else price_ct)
+            for knob, (part, price_ct) in enumerate(zip(way, begun_ct, strict=True))
+            if part
+        )
+        before, there, step_ct = here, here, first_ct
+        while (
+            here.short_kwh != 0 and most_ct > 0 and there.short_kwh * up > 0 and abs(there.step_ct) < most_ct
+        ):
+            before, there = there, self._try(way, begun_ct, up * min(step_ct, most_ct))
+            step_ct *= 4
+        return (before, there) if up > 0 else (there, before)
+
+    def _most_ct(self, knob: int) -> float:
+        """Return the dearest price of a departure or of room: beyond, weak duality would not hold."""
+        room = knob == len(self.needs)
+        return self.task.miss_ct_per_kwh + (max(self.task.later_value_ct, 0.0) if room else 0.0)
+
+    def _try(self, way: Way, begun_ct: tuple[float, ...], step_ct: float) -> _Try:
+        """Return the bound so far along a way, and what is short there: of needs, of room."""
+        self.prices_ct = _moved(begun_ct, way, step_ct)
+        track = self._track()
+        short_kwh = sum(
+            part * (need_wh / 1000 - track.through_kwh[before])
+            for part, (before, need_wh) in zip(way, self.needs, strict=False)
+        )
+        if way[-1] and self.room_kwh is not None:
+            over = self.prices_ct[-1] > self.task.later_value_ct
+            short_kwh += way[-1] * (track.through_kwh[-1] - self.room_kwh - (FULL_KWH if over else 0.0))
+        return _Try(step_ct, self._bound(track), short_kwh if abs(short_kwh) > 1e-9 else 0.0)
+
+    def _track(self) -> Track:
+        """Return the cheapest track at the present prices, and let it raise the lower bound."""
+        felt = [value - dearer for value, dearer in zip(self.values(), self.prefer, strict=True)]
+        choices = tuple(best_track(self.task, self.slots, felt))
+        track = self.seen.get(choices)
+        if track is None:
+            track = self.seen[choices] = track_of(self.task, self.slots, choices, self.prefer)
+        self.bound_ct = max(self.bound_ct, self._bound(track))
+        return track
+
+    def _bound(self, track: Track) -> float:
+        """Return what the track costs where a kWh earns its value and needs and room are paid for.
+
+        Weak duality: no track is cheaper than the cheapest of these at any prices.
+        """
+        through = track.through_kwh
+        bound_ct = track.objective_ct - ending_ct(self.task, through) + self._paid_ct()
+        for price_ct, (before, _) in zip(self.prices_ct, self.needs, strict=False):
+            bound_ct -= price_ct * through[before]
+        return bound_ct - (self.task.later_value_ct - self.prices_ct[-1]) * through[-1]
+
+    def _paid_ct(self) -> float:
+        """Return what the departures pay for their needs, less what room costs at its price."""
+        needs_kwh = [need_wh / 1000 for _, need_wh in self.needs]
+        paid_ct = sum(price * kwh for price, kwh in zip(self.prices_ct, needs_kwh, strict=False))
+        if self.room_kwh is None:
+            return paid_ct
+        over_ct = max(self.prices_ct[-1] - self.task.later_value_ct, 0.0)
+        return paid_ct - self.prices_ct[-1] * self.room_kwh - over_ct * FULL_KWH
+
+    def prices(self) -> Prices:
+        """Return the present prices as mending needs them."""
+        return Prices(tuple(self.values()), self._paid_ct())

@@ -94,7 +94,8 @@ class Task:
     def needs(self) -> tuple[tuple[int, float], ...]:
         """Return for each departure, by time, how many slots end before it, and the need in Wh.
 
-        What the battery cannot take is not needed; what an earlier departure needs, a later one has.
+        What the battery cannot take is not needed; what an earlier departure needs, a later one has; two that
+        no slot parts are one.
         """
         found: list[tuple[int, float]] = []
         most_wh = float("inf") if self.room_wh is None else max(self.room_wh, 0.0)

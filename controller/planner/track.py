@@ -29,14 +29,25 @@ class Track:
     """Felt cost with switching and what is missing, less the later value of what is there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a kWh earns in each slot, and what the departures pay for their needs less what room costs, in ct.
+
+    No track is cheaper than `paid_ct` and the least of what any track costs beside what it earns.
+    """
+
+    values_ct: tuple[float, ...]
+    paid_ct: float
+
+
 def best_track(task: Task, slots: Slots, values_ct: Sequence[float]) -> list[Choice]:
     """Return the cheapest choices where a kWh is worth `values_ct[n]` in slot n."""
-    phases = task.car.phases
+    phases = sorted({*task.car.phases, task.phases_now})  # set may be what the car is not to have
     start_ct, change_ct = task.start_ct, task.phase_change_ct
     infinite = float("inf")
     off = {p: (0.0 if p == task.phases_now else change_ct) for p in phases}
     on = dict.fromkeys(phases, infinite)
-    if task.phases_now in on and task.charging_now:
+    if task.charging_now:
         on[task.phases_now] = 0.0
     came: list[tuple[dict[int, tuple[bool, int]], dict[int, bool], dict[int, int]]] = []
     for ladders, value_ct in zip(slots, values_ct, strict=True):

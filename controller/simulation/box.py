@@ -68,6 +68,9 @@ class Box:
     rbt_ms: float = 88_000_000.0
     dark_s: float = 0.0
     pause_refused: bool = False
+    limit_beats_force: bool = False
+    """Whether `dwo` stops a charge that `frc` forces. Nobody has documented it; go-e's order of checks as far
+    as it is known puts force first."""
     voltage_v: tuple[float, float, float] = (230.0, 230.0, 230.0)
     starts: int = 0
     phase_switches: int = 0
@@ -106,6 +109,10 @@ class Box:
     def reboot(self) -> None:
         """Restart: dark for half a minute, settings kept, the running time anew."""
         self.dark_s, self.rbc, self.rbt_ms, self._closed = float(REBOOT_S), self.rbc + 1, 0.0, False
+
+    def lose_session(self) -> None:
+        """Begin the session counter anew with the car still there, as users saw (go-e #68); `dwo` stays."""
+        self.wh = 0.0
 
     # -- keys -----------------------------------------------------------------------------------
 
@@ -197,10 +204,10 @@ class Box:
             return False
         if self.acs == 1 and self.trx is None:
             return False
+        if self._limit_reached:
+            return False
         if self.frc != 0:
             return self.frc == 2 or self.pause_refused
-        if self.dwo is not None and self.wh >= self.dwo:
-            return False
         return self.lmo == 3 or not self.acp
 
     @property
@@ -214,13 +221,21 @@ class Box:
             return 23
         if self.frc == 1 and self.pause_refused:
             return 20
-        if self.frc:
-            return 4 if self.frc == 1 else 3
-        if self.dwo is not None and self.wh >= self.dwo:
+        if self.frc == 1:
+            return 4
+        if self._limit_reached:
             return 6
+        if self.frc == 2:
+            return 3
         if self.lmo == 3:
             return 15
         return 16 if self.acp else 20
+
+    @property
+    def _limit_reached(self) -> bool:
+        """Return whether the energy limit ends the session now."""
+        heard = self.frc == 0 or (self.frc == 2 and self.limit_beats_force)
+        return heard and self.dwo is not None and self.wh >= self.dwo
 
     @property
     def offered_a(self) -> int:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from controller.clock import Clock
 from controller.credentials import TokenSource
 from controller.errors import ConfigError, TariffError, TariffRefused
+from controller.horizon import PriceSlot
 from controller.model import Prices
 from controller.settings import Settings
 from controller.settings_tariffs import MarketSettings, TariffSettings
@@ -28,7 +29,7 @@ from controller.tariffs.nord_pool import NordPool
 from controller.tariffs.octopus import LONDON, Octopus
 from controller.tariffs.pace import Rhythm
 from controller.tariffs.public_holidays import Holidays
-from controller.tariffs.quotes import Quote
+from controller.tariffs.quotes import QUARTER_S, Quote
 from controller.tariffs.rules import Rules
 from controller.tariffs.store import PriceFile
 from controller.tariffs.stromligning import Stromligning
@@ -75,7 +76,8 @@ class Tariffs:
         self.book, self.market, self.co2 = book, market, co2
         self._fixed, self._holidays, self._clock, self._note = fixed, holidays, clock, note
         self._tokens = tokens
-        self._absent = False
+        self._absent = ""
+        self._guess: tuple[float, PriceSlot | None] | None = None
         self._holidays_s = 0.0
 
     @property
@@ -94,20 +96,46 @@ class Tariffs:
         return list(self._tokens)
 
     def now(self) -> Prices:
-        """Return what things cost now: by the book, and where it has no price the fixed one, said once."""
+        """Return what things cost now: by the book, else an estimate of this quarter, else the fixed prices.
+
+        A price that has ended is none: what stands in for it is said, once each time.
+        """
         now_s = self._clock.wall().timestamp()
         slot = self.book.at(now_s)
-        if (slot is None) is not self._absent:
-            self._absent = slot is None
-            fixed = f"{self._fixed.import_ct_per_kwh:g} ct/kWh of [prices]"
-            text = "prices are known again" if slot else f"no price is known for now; the {fixed} counts"
-            log.warning("event=price_absent %s", text) if self._absent else log.info("event=price_known")
-            self._note("tariff", "warning" if self._absent else "info", text)
+        if slot is None:
+            slot = self._guessed(now_s)
+        else:
+            self._guess = None
+        self._say_absent(slot)
         if slot is None:
             return self._fixed
         return replace(
             self._fixed, import_ct_per_kwh=slot.import_ct_per_kwh, export_ct_per_kwh=slot.export_ct_per_kwh
         )
+
+    def _guessed(self, now_s: float) -> PriceSlot | None:
+        """Return the estimate for now; made once a quarter of an hour."""
+        if self._guess is None or not self._guess[0] <= now_s < self._guess[0] + QUARTER_S:
+            guess = self.book.likely(now_s)
+            found = None if guess is None else replace(guess, estimated=True)
+            self._guess = (now_s // QUARTER_S * QUARTER_S, found)
+        return self._guess[1]
+
+    def _say_absent(self, slot: PriceSlot | None) -> None:
+        if slot is None:
+            state = f"the {self._fixed.import_ct_per_kwh:g} ct/kWh of [prices] counts"
+        else:
+            state = "an estimate from the days before counts" if slot.estimated and self._guess else ""
+        if state == self._absent:
+            return
+        self._absent = state
+        if state:
+            text = f"no price is known for now; {state}"
+            log.warning("event=price_absent %s", text)
+        else:
+            text = "prices are known again"
+            log.info("event=price_known")
+        self._note("tariff", "warning" if state else "info", text)
 
     def stamp(self) -> tuple[float | None, ...]:
         """Return a value that is another one whenever prices were fetched; for who plans with them."""

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from controller.horizon import PriceSlot, slot_at
 from controller.tariffs.estimate import estimated
-from controller.tariffs.quotes import Quote, within
+from controller.tariffs.quotes import QUARTER_S, Quote, within
 from controller.tariffs.rules import Rules
 
 
@@ -43,6 +43,11 @@ class PriceBook:
         """Return what holds at an instant, None if it is not known."""
         found = self.slots(at_s, at_s + 1.0)
         return found[0] if found and found[0].begin_s <= at_s else None
+
+    def likely(self, at_s: float) -> PriceSlot | None:
+        """Return what holds at an instant or is estimated for its quarter, None if not even that is known."""
+        begin_s = at_s // QUARTER_S * QUARTER_S
+        return self.at(at_s) or slot_at(self.outlook(begin_s, begin_s + QUARTER_S), at_s)
 
     def _made_of(self, quotes: Sequence[Quote], begin_s: float, end_s: float) -> tuple[PriceSlot, ...]:
         if end_s <= begin_s:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.contest import Baseline, Order, Ring
+from controller.backtest import Run, seconds
 from controller.traces import Day
 
 Step = tuple[int, float]
@@ -52,7 +53,7 @@ class Life:
 
 def live(make: Callable[[], Baseline], steps: Sequence[Step], end_s: int) -> Life:
     """Let a baseline live through a profile."""
-    peer, life = make(), Life(Ring(profile(steps, end_s)))
+    peer, life = make(), Life(Ring(Run(seconds(profile(steps, end_s)))))
     for now in range(0, end_s, peer.interval_s):
         life.ring.run.advance(now)
         for order in peer.decide(life.ring.view()):

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.contest import Order, Ring, View, rescored, run_baseline
 from benchmarks.days import moving, whole
-from controller.backtest import run_day
+from controller.backtest import Run, run_day, seconds
 from controller.model import Prices
 from controller.traces import Day, read_days
 from strategies.fixed import Fixed
@@ -50,7 +50,7 @@ def test_a_view_is_what_meter_and_box_show() -> None:
 
 def test_the_first_view_is_the_first_second() -> None:
     """At midnight the meter shows the house; one phase is set and nothing offered."""
-    view = Ring(profile([(0, -300.0)], 60)).view()
+    view = Ring(Run(seconds(profile([(0, -300.0)], 60)))).view()
     assert (view.now_s, view.grid_import_w, view.grid_import_mean_w) == (0, 300.0, 300.0)
     assert (view.phases, view.enabled, view.car_current_a) == (1, False, (0.0, 0.0, 0.0))
 

@@ -16,9 +16,11 @@ def test_installed_strategy_conforms(name: str) -> None:
     assert conformance(load_strategy(name, {})) == []
 
 
-def test_the_six_are_installed() -> None:
+def test_the_built_in_ones_are_installed() -> None:
     """The built-in strategies are found by entry point."""
-    assert {"off", "fixed", "fast", "timers", "surplus", "min_surplus"} <= set(strategy_names())
+    assert {"off", "fixed", "fast", "timers", "surplus", "min_surplus", "tariff", "ready_by"} <= set(
+        strategy_names()
+    )
 
 
 class Raises:

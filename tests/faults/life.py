@@ -20,6 +20,7 @@ from controller.limits import Limits
 from controller.loop import Loop
 from controller.meters import ModbusMeter, load_profile, open_meters
 from controller.model import ChargerStatus, OutcomeKind, Prices, Settings, Strategy, WriteOutcome
+from controller.planning import Planning
 from controller.plugins import load_strategy
 from controller.senses import Devices
 from controller.settings import MeterSettings
@@ -86,7 +87,10 @@ class Life:
         profile: str = "eastron-sdm630",
         limits: Limits = LIMITS,
         dark: bool = False,
+        planning_of: Callable[["Life"], Planning] | None = None,
     ) -> None:
+        self.planning_of = planning_of
+        self.prices: Callable[[], Prices] = Prices
         self.folder, self.limits, self.profile, self.dark = folder, limits, load_profile(profile), dark
         self.clock = SimClock(datetime(2026, 6, 21, 9, tzinfo=UTC))
         one, two, three = ([watts] * DAY_S for watts in load_w)
@@ -140,15 +144,17 @@ class Life:
         )
         self.meter: ModbusMeter = open_meters({"grid": settings}, self.clock)["grid"]
         self.ledger = Ledger.open(self.path, self.clock)
+        self.planning: Planning | None = self.planning_of(self) if self.planning_of is not None else None
         self.loop = Loop(
             Devices(self.meter, self.charger),
             self.strategy,
             self.limits,
-            prices=Prices,
+            prices=self.prices,
             ledger=self.ledger,
             clock=self.clock,
             notifier=Notifier(None),
             dark=lambda: self.dark,
+            planning=self.planning,
         )
 
     async def restart(self) -> None:
@@ -194,6 +200,8 @@ class Life:
         await self.loop.senses.poll_meter()
         if now % 5 == 0:
             await self.loop.senses.poll_charger()
+        if self.planning is not None and now % 5 == 0:
+            await self.planning.tick()
         if now % 10 == 0:
             await self.loop.decide()
 

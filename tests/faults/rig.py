@@ -24,6 +24,7 @@ min_gap_s = 0.0
 timeout_s = 0.2
 [charger]
 serial = "000001"
+{charger}
 token_file = "{token}"
 base_url = "http://127.0.0.1:{http}"
 timeout_s = 0.5
@@ -74,6 +75,7 @@ class Rig:
         real_timings: bool = False,
         car: str = "ideal",
         check_response: bool = False,
+        charger: str = "",
     ) -> None:
         # Powers of a second are a tenth of one in here: meter and charger are too far apart to be judged
         # by default. With the product's own timings it is always on.
@@ -87,6 +89,7 @@ class Rig:
         house.arrives_s, house.leaves_s = 5, DAY_S - 1
         self.folder, self.strategy, self.real_timings = folder, strategy, real_timings
         self.options = f"[strategy.options]\n{strategy_options}" if strategy_options else ""
+        self.charger = charger
         self.ledger = folder / "ledger.db"
         self.process: asyncio.subprocess.Process | None = None
         self.output = b""
@@ -119,6 +122,7 @@ class Rig:
                 ledger=self.ledger,
                 strategy=self.strategy,
                 options=self.options,
+                charger=self.charger,
                 check=self.check,
             )
         )

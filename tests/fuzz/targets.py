@@ -58,6 +58,7 @@ from tests.contract.test_forecast_sources import (
     solcast_body,
 )
 from tests.fuzz.bend import any_body, bent, odd
+from tests.fuzz.soc_targets import SOC_TARGETS
 from tests.tariffs import speakers
 
 NOW_S = 1_781_000_000.0
@@ -462,6 +463,7 @@ def targets() -> list[Target]:
         Target("forecast ensemble", any_body(json.dumps(ensemble_body()).encode()), _ensemble),
         Target("forecast refusal", ANSWERS, _forecast_refusal),
         Target("forecast file", any_body(json.dumps(KEPT).encode()), _forecast_file),
+        *(Target(*each) for each in SOC_TARGETS),
         Target("trace", bent(TRACE.encode()), _trace),
         Target("ledger file", bent(ledger), _ledger_file),
         Target("ledger row", st.tuples(st.text(max_size=9), st.text(), odd), _ledger_row),

@@ -5,6 +5,7 @@ oracle uses only what the world itself injected. Biased so that the car really c
 """
 
 import os
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import HealthCheck, Phase, event, settings
@@ -12,14 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from controller.limits import Limits
-from controller.model import Charge, Off, SiteSnapshot, Wish
+from controller.model import Charge, Off, SiteSnapshot, Wish, Worth
 from strategies.fast import Fast
 from strategies.min_surplus import MinSurplus
+from strategies.ready_by import ReadyBy
 from strategies.surplus import Surplus
+from strategies.tariff import Tariff
 from strategies.timers import Timers
-from tests.properties.world import World, charging, command_off
+from tests.properties.world import VOLTAGE_V, World, charging, command_off
 
 FUSE_A, MARGIN_A = 25.0, 2.0
+LEASH_WH = 3000.0
 LIMITS = Limits(fuse_a=FUSE_A, fuse_margin_a=MARGIN_A, response_s=60.0)
 
 
@@ -50,6 +54,8 @@ STRATEGIES = {
     "min_surplus": lambda: MinSurplus(20.0, None),
     "fast": Fast,
     "timers": Timers,
+    "tariff": lambda: Tariff(25.0),
+    "ready_by": ReadyBy,
     "hostile": Hostile,
 }
 
@@ -57,15 +63,24 @@ STRATEGIES = {
 class House(RuleBasedStateMachine):
     """One house, one car, any strategy."""
 
-    @initialize(name=st.sampled_from(sorted(STRATEGIES)), sun_kw=st.integers(3, 9))
-    def morning(self, name: str, sun_kw: int) -> None:
-        self.name = name
-        self.world = World(STRATEGIES[name](), LIMITS)
+    limits = LIMITS
+    allowed_keys = frozenset({"amp", "frc", "psm"})
+
+    names = tuple(sorted(STRATEGIES))
+
+    @initialize(pick=st.integers(0, 839), sun_kw=st.integers(3, 9))
+    def morning(self, pick: int, sun_kw: int) -> None:
+        self.name = self.names[pick % len(self.names)]
+        self.world = World(STRATEGIES[self.name](), self.limits)
         self.checked = 0
         self.world.sun_w = sun_kw * 1000.0
+        self.evening_before(sun_kw)
         self.world.run(15)
         self.world.plug()
         self.world.run(400)
+
+    def evening_before(self, sun_kw: int) -> None:
+        """Set up what else there is before the car comes."""
 
     @rule(sun_kw=st.floats(0, 10), seconds=st.integers(10, 400))
     def sun(self, sun_kw: float, seconds: int) -> None:
@@ -173,7 +188,7 @@ class House(RuleBasedStateMachine):
         self.world.late_s = 1.0
         self.world.run(30)
 
-    @precondition(lambda self: self.name in ("surplus", "eager", "min_surplus", "timers", "fast"))
+    @precondition(lambda self: self.name in ("surplus", "eager", "min_surplus", "timers", "fast", "tariff"))
     @rule(sun_kw=st.floats(4.0, 9.0))
     def steady(self, sun_kw: float) -> None:
         """Liveness: steady sun, a willing car, nothing broken: it charges, and then falls silent."""
@@ -184,7 +199,7 @@ class House(RuleBasedStateMachine):
         world.run(30)
         if not world.box.plugged:
             world.plug()
-        if world.foreign:
+        if world.foreign or self.barred():
             return
         world.run(900 + 300 + 180 + 700)
         assert charging(world), f"{self.name} leaves {sun_kw:.1f} kW unused"
@@ -193,6 +208,37 @@ class House(RuleBasedStateMachine):
         world.run(300)
         if self.name != "hostile":
             assert len(world.sent) - before <= 3, "constant conditions, no silence"
+
+    @rule(value_ct=st.sampled_from([-10.0, 5.0, 18.0, 30.0, 34.0, 60.0]), seconds=st.integers(10, 400))
+    def plan_says(self, value_ct: float, seconds: int) -> None:
+        """The plan calls a kWh cheap or dear for a while, and then nothing more."""
+        self.world.worth = Worth(value_ct, "by hand", self.world.now_s + seconds - 60)
+        self.world.run(seconds)
+
+    @precondition(lambda self: self.name == "ready_by")
+    @rule(sun_kw=st.floats(0, 4), minutes=st.integers(45, 100), share=st.floats(0.1, 0.95))
+    def leaves_at(self, sun_kw: float, minutes: int, share: float) -> None:
+        """Liveness: the car has at its departure what one phase alone can bring, plan or no plan."""
+        world = self.world
+        world.late_s = 1.0
+        world.load_a = [1.0, 1.0, 1.0]
+        world.sun_w = sun_kw * 1000
+        world.run(30)
+        if not world.box.plugged:
+            world.plug()
+        if world.foreign or self.barred():
+            return
+        certain_wh = 16 * VOLTAGE_V * (minutes - 25) / 60  # a pause, a phase change, a car that wakes up
+        world.needs_wh = world.box.session_wh + share * certain_wh
+        world.leaves_s = world.now_s + minutes * 60
+        world.run(minutes * 60)
+        assert world.box.session_wh >= world.needs_wh, "the departure was missed"
+        event(f"ready by its departure, {'with' if sun_kw > 1.5 else 'without'} sun")
+        world.leaves_s = None
+
+    def barred(self) -> bool:
+        """Return whether the user does not want the car to charge on."""
+        return False
 
     def _blind_after(self, seconds: int) -> None:
         if seconds >= 60 + 22 and self.world.box.plugged:
@@ -215,8 +261,8 @@ class House(RuleBasedStateMachine):
 
     def _domain(self, sent) -> None:
         keys = sent.send.settings.keys()
-        assert set(keys) <= {"amp", "frc", "psm"}
-        assert all(type(value) is int for value in keys.values())
+        assert set(keys) <= self.allowed_keys
+        assert all(type(value) is int for key, value in keys.items() if key != "dwo")
         assert 6 <= keys.get("amp", 6) <= 16
         assert keys.get("psm", 1) in (1, 2)
         if command_off(sent.send) and "frc" in keys:
@@ -230,7 +276,7 @@ class House(RuleBasedStateMachine):
 
     def _raise(self, sent) -> None:
         command = sent.send.command
-        if not isinstance(command, Charge):
+        if not isinstance(command, Charge) or sent.send.settings.limit_only:
             return
         same = sent.before_a > 0 and sent.before_phases == command.phases
         if same and command.current_a <= sent.before_a:
@@ -288,3 +334,88 @@ House.TestCase.settings = settings(
     print_blob=True,
 )
 TestHouse = House.TestCase
+
+
+class Commuter(House):
+    """The same house of somebody who leaves at a time, whatever else happens."""
+
+    names = ("ready_by",)
+
+
+Commuter.TestCase.settings = House.TestCase.settings
+TestCommuter = Commuter.TestCase
+
+
+class LeashedHouse(House):
+    """The same house with the energy leash, a limit of the user, and a box that obeys its limit."""
+
+    limits = replace(LIMITS, leash_wh=LEASH_WH)
+    allowed_keys = House.allowed_keys | {"dwo"}
+
+    def evening_before(self, sun_kw: int) -> None:
+        """What the user has set, and whether they did so while a limit of ours was there."""
+        self.theirs_wh = (None, 2000, 9000, 25_500.5)[sun_kw % 4]
+        self.world.box.dwo = self.theirs_wh
+        self.rests = False
+
+    def barred(self) -> bool:
+        """Their limit ends the session within what a steady hour brings."""
+        return self.theirs_wh is not None and self.theirs_wh < self.world.box.session_wh + 10_000
+
+    def healthy(self, seconds: int) -> None:
+        """Let time pass with nothing broken."""
+        self.world.late_s = 1.0
+        self.world.run(seconds)
+
+    @rule(kwh=st.sampled_from([None, 1.5, 6.0, 17.25, 40.0]))
+    def limit_in_the_app(self, kwh: float | None) -> None:
+        """Somebody sets the energy limit, again if a write of ours crossed theirs: it stays."""
+        world, box = self.world, self.world.box
+        limit_wh = None if kwh is None else 1000 * kwh
+        if world.under_way or limit_wh in (box.dwo, self.theirs_wh):
+            return
+        ours = box.dwo != self.theirs_wh
+        self.theirs_wh, self.rests = limit_wh, self.rests or box.plugged
+        for _ in range(5):
+            box.dwo, count = limit_wh, len(world.sent)
+            world.run(12)
+            if not any(sent.send.settings.energy_limit_wh is not None for sent in world.sent[count:]):
+                break
+        if ours:
+            event("limit in the app over ours")
+            self.healthy(900)
+            assert box.dwo == limit_wh, "the user's limit was overwritten"
+
+    @rule(seconds=st.integers(600, 6 * 3600))
+    def dead(self, seconds: int) -> None:
+        """Nobody is there for hours: the car takes no more than the leash, if nothing was amiss before."""
+        self.healthy(1000)
+        world, box = self.world, self.world.box
+        ours = box.plugged and box.frc == 2 and not (world.foreign or self.rests or world.under_way)
+        before_wh = box.taken_wh
+        world.stop(seconds)
+        if ours:
+            event(f"dead while charging: stopped by its limit: {box.at_limit}")
+            assert box.taken_wh - before_wh <= LEASH_WH + 1, "more than the leash"
+        world.run(60)
+
+    @rule()
+    def session_begins_anew(self) -> None:
+        """The charger forgets what it counted (go-e #68)."""
+        self.world.box.session_wh = 0.0
+        self.world.run(60)
+
+    @rule()
+    def unplug(self) -> None:
+        """A quarter of an hour after the car has gone its limit is what the user had."""
+        self.rests = False
+        self.world.unplug()
+        self.world.run(60)
+        assert not charging(self.world)
+        self.healthy(1000)
+        assert self.world.box.dwo == self.theirs_wh, "the user's limit was not put back"
+        event(f"put back: {self.theirs_wh}")
+
+
+LeashedHouse.TestCase.settings = House.TestCase.settings
+TestLeashedHouse = LeashedHouse.TestCase

@@ -6,6 +6,7 @@ foreign changes comes from what it did itself.
 
 from collections import deque
 from dataclasses import dataclass, field
+from math import inf
 
 from controller import pipeline, snapshot
 from controller.car_learning import Garage
@@ -17,12 +18,15 @@ from controller.model import (
     Decision,
     Force,
     GridReading,
+    Keys,
+    Need,
     Off,
     OutcomeKind,
     PhaseMode,
     Prices,
     Send,
     Strategy,
+    Worth,
     WriteOutcome,
 )
 
@@ -71,6 +75,8 @@ class Box:
     rbc: int = 1
     boot_s: float = 0.0
     session_wh: float = 0.0
+    taken_wh: float = 0.0
+    dwo: float | None = None
     now_s: float = 0.0
     changes_s: list[float] = field(default_factory=list)
 
@@ -84,29 +90,37 @@ class Box:
         return min(self.phases, self.kind.phases)
 
     @property
+    def at_limit(self) -> bool:
+        """Return whether its own energy limit is reached; this box obeys it also under `frc=2`."""
+        return self.plugged and self.frc != 1 and self.dwo is not None and self.session_wh >= self.dwo
+
+    @property
     def asleep(self) -> bool:
         """Return whether the car has had more pauses than it bears."""
         return self.kind.bears_pauses is not None and self.pauses > self.kind.bears_pauses
 
     def second(self) -> None:
         """Let one second pass: the current moves by at most 4 A towards the offer."""
-        offered = self.plugged and self.willing and self.frc != 1 and self.dead_s == 0
+        offered = self.plugged and self.willing and self.frc != 1 and self.dead_s == 0 and not self.at_limit
         takes = offered and self.amp >= self.kind.min_a and not self.asleep
         target = min(self.amp * self.kind.share, self.kind.max_a) if takes else 0.0
         self.dead_s = max(self.dead_s - 1, 0)
         change = max(-4.0, min(4.0, target - self.drawn_a))
         self.drawn_a = self.drawn_a + change if self.plugged else 0.0
-        self.session_wh += self.drawn_a * self.used * VOLTAGE_V / 3600
+        drawn_wh = self.drawn_a * self.used * VOLTAGE_V / 3600
+        self.session_wh += drawn_wh
+        self.taken_wh += drawn_wh
 
-    def take(self, keys: dict[str, int]) -> None:
+    def take(self, keys: Keys) -> None:
         if "psm" in keys and keys["psm"] != self.psm:
-            self.psm = keys["psm"]
+            self.psm = int(keys["psm"] or 0)
             self.dead_s, self.drawn_a = 25, 0.0
             if self.plugged:
                 self.changes_s.append(self.now_s)
         self.pauses += self.drawn_a > 1 and keys.get("frc") == 1
         self.amp = keys.get("amp", self.amp)
         self.frc = keys.get("frc", self.frc)
+        self.dwo = keys.get("dwo", self.dwo)
 
     def status(self, now_s: float) -> ChargerStatus:
         on_phases = tuple(self.drawn_a if index < self.used else 0.0 for index in range(3))
@@ -120,7 +134,9 @@ class Box:
             requested_a=self.amp,
             force=Force(self.frc),
             phase_mode=PhaseMode(self.psm),
-            allowed=self.frc != 1,
+            allowed=self.frc != 1 and not self.at_limit,
+            model_status=6 if self.at_limit else {0: 15, 1: 4, 2: 3}[self.frc],
+            energy_limit_wh=inf if self.dwo is None else self.dwo,
             power_w=self.drawn_a * self.used * VOLTAGE_V,
             current_a=on_phases,  # type: ignore[arg-type]
             hardware_limit_a=16,
@@ -161,6 +177,10 @@ class World:
     cloud_down: bool = False
     drop_writes: bool = False
     late_s: float = 1.0
+    worth: Worth | None = None
+    leaves_s: float | None = None
+    needs_wh: float = 0.0
+    """What the car shall have taken in this session when it leaves."""
     sent: list[Sent] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     unanswered_overloads: list[str] = field(default_factory=list)
@@ -171,7 +191,7 @@ class World:
         self.reports: deque[ChargerStatus] = deque(maxlen=4)
         self.started_s = self.last_tick_s = self.now_s
         self.changed_s: float | None = None
-        self.under_way: list[tuple[float, dict[str, int]]] = []
+        self.under_way: list[tuple[float, Keys]] = []
         self.foreign = False
         self.meter_ok_s = self.charger_ok_s = self.now_s
         self.last_print: bytes = b""
@@ -223,6 +243,8 @@ class World:
             charger=tuple(self.reports),
             grid_changed_s=self.changed_s,
             prices=Prices(),
+            worth=self.worth,
+            needs=self.needs,
         )
         snap = snapshot.build(seen, self.limits, self.state.link.last_write_s)
         self.state, decision = pipeline.step(self.state, snap, self.strategy, self.limits)
@@ -279,21 +301,41 @@ class World:
         if not lost:
             self.under_way.append((self.now_s + self.late_s, keys))
         kind = OutcomeKind.UNKNOWN if self.cloud_down else OutcomeKind.ACCEPTED
-        self.state = pipeline.answered(self.state, WriteOutcome(kind))
+        self.state = pipeline.answered(self.state, send.settings, WriteOutcome(kind))
 
     def true_offer(self) -> tuple[int, int]:
         """Return the most the box offers or will offer once what is under way arrives."""
-        offers = [(0 if self.box.frc == 1 else self.box.amp, self.box.phases)]
-        amp, frc, psm = self.box.amp, self.box.frc, self.box.psm
+        box = self.box
+        offers = [(0 if box.frc == 1 or box.at_limit else box.amp, box.phases)]
+        amp, frc, psm, dwo = box.amp, box.frc, box.psm, box.dwo
         for _, keys in self.under_way:
             amp, frc, psm = keys.get("amp", amp), keys.get("frc", frc), keys.get("psm", psm)
-            offers.append((0 if frc == 1 else amp, 1 if psm == 1 else 3))
+            dwo = keys.get("dwo", dwo)
+            held = dwo is not None and box.session_wh >= dwo
+            offers.append((0 if frc == 1 or held else amp, 1 if psm == 1 else 3))
         return max(offer[0] for offer in offers), max(offer[1] for offer in offers)
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """Return what is missing at the departure, nothing without a car."""
+        if self.leaves_s is None or not self.box.plugged:
+            return ()
+        return (Need(self.leaves_s, max(self.needs_wh - self.box.session_wh, 0.0)),)
 
     def run(self, seconds: int) -> None:
         """Let time pass."""
         for _ in range(seconds):
             self.second()
+
+    def stop(self, seconds: int) -> None:
+        """Let time pass without a controller; what is under way arrives."""
+        for _ in range(seconds):
+            self.now_s += 1.0
+            for item in [item for item in self.under_way if item[0] <= self.now_s]:
+                self.under_way.remove(item)
+                self.box.take(item[1])
+            self.box.second()
+        self.last_tick_s = self.now_s
 
     def plug(self) -> None:
         """Plug a car in; the box starts by itself at its settings, as a real one does."""

@@ -6,7 +6,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from controller.limits import Limits
@@ -16,7 +16,7 @@ from strategies.min_surplus import MinSurplus
 from strategies.surplus import Surplus
 from strategies.timers import Timers
 from tests.properties.world import charging
-from tests.soak.promises import Promises
+from tests.soak.promises import LEASH_WH, Promises
 from tests.soak.world import DAY_S, Year, sun_w
 
 LIMITS = Limits(fuse_a=25.0, fuse_margin_a=2.0)
@@ -41,6 +41,9 @@ FAULTS = (
     "kill",
     "kettle",
     "flutter",
+    "dead",
+    "session_lost",
+    "limit_in_the_app",
 )
 
 
@@ -95,7 +98,9 @@ class Life:
         self.first_day = first_day
         self.rng = random.Random(seed)
         self.strategy = "surplus"
-        self.world = Year(lambda: STRATEGIES[self.strategy](), LIMITS, folder, seed)
+        self.leashed = True
+        limits = replace(LIMITS, leash_wh=LEASH_WH)
+        self.world = Year(lambda: STRATEGIES[self.strategy](), limits, folder, seed)
         self.promises = Promises(self.world, LIMITS)
         self.faults: Counter[str] = Counter()
         self.clear_w = 0.0
@@ -127,6 +132,8 @@ class Life:
         rng, world = self.rng, self.world
         if day % 30 == 29:
             self.strategy = rng.choice(sorted(STRATEGIES))
+            self.leashed = rng.random() < 0.5
+            world.limits = replace(LIMITS, leash_wh=LEASH_WH if self.leashed else None)
             world.kill_and_restart()
         peak_w = rng.choice((1500.0, 4000.0, 7000.0, 9500.0))
         cloudy = rng.choice((0.0, 0.2, 0.6))
@@ -169,7 +176,8 @@ class Life:
             return
         world = self.world
         world.unplug()
-        world.live(900)
+        world.live(1000)
+        self.promises.put_back()
         world.plug()
         world.sun_w = 6000.0
         world.live(1500 + 700)
@@ -234,8 +242,38 @@ class Life:
     def replug(self) -> None:
         if self.world.box.plugged:
             self.world.unplug()
-            self.world.live(self.rng.randrange(30, 600))
+            self.world.live(self.rng.randrange(30, 2000))
             self.world.plug()
+
+    def dead(self) -> None:
+        """Nobody commands the charger for hours, after a quarter of an hour in which nothing is broken."""
+        world, box = self.world, self.world.box
+        world.live(1000)
+        ours = box.plugged and box.frc == 2 and not (world.foreign or world.rests or world.under_way)
+        before_wh = box.taken_wh
+        world.stop(self.rng.randrange(600, 4 * 3600))
+        if ours and self.leashed:
+            self.faults["of_these_on_a_leash"] += 1
+            self.promises.leash(box.taken_wh - before_wh)
+        world.live(60)
+
+    def session_lost(self) -> None:
+        """The charger forgets what the car has taken (go-e #68)."""
+        self.world.box.session_wh = 0.0
+        self.world.live(60)
+
+    def limit_in_the_app(self) -> None:
+        """Somebody sets the energy limit, again if a write of ours crossed theirs."""
+        world, box = self.world, self.world.box
+        limit_wh = self.rng.choice((None, 9000.0, 25_500.5, 60_000.0))
+        if world.under_way or limit_wh in (box.dwo, world.theirs_wh):
+            return
+        world.theirs_wh, world.rests = limit_wh, box.plugged
+        for _ in range(5):
+            box.dwo, count = limit_wh, world.writes
+            world.live(12)
+            if not any("dwo" in list(world.written)[-n].keys for n in range(1, world.writes - count + 1)):
+                break
 
     def app_user(self) -> None:
         """Somebody turns the knobs in the app while no write of ours is on its way."""

@@ -6,7 +6,8 @@ from itertools import pairwise
 from controller.limits import Limits
 from tests.soak.world import Written, Year
 
-ALLOWED = {"amp", "frc", "psm"}
+ALLOWED = {"amp", "frc", "psm", "dwo"}
+LEASH_WH = 3000.0
 
 
 class Broken(AssertionError):
@@ -47,7 +48,9 @@ class Promises:
     def _domain(self, w: Written) -> None:
         """D1, D3: keys and values; a stop is `frc` alone, a start carries its `amp`."""
         keys = w.keys
-        whole = all(type(value) is int for value in keys.values())
+        whole = all(type(value) is int for key, value in keys.items() if key != "dwo")
+        limit_wh = keys.get("dwo")
+        _must(limit_wh is None or limit_wh >= 0, self.world, f"D3: {keys}")
         _must(bool(keys) and set(keys) <= ALLOWED and whole, self.world, f"D3: {keys}")
         _must(6 <= keys.get("amp", 6) <= self.limits.max_current_a, self.world, f"D1: {keys}")
         _must(keys.get("psm", 1) in (1, 2) and keys.get("frc", 1) in (1, 2), self.world, f"D1: {keys}")
@@ -62,7 +65,7 @@ class Promises:
         after_phases = {1: 1, 2: 3}.get(w.keys.get("psm", 0), w.before_phases)
         if after_a <= w.before_a and (after_phases <= w.before_phases or w.before_a == 0):
             return
-        if w.before_a == 0 and w.keys.get("frc") != 2:
+        if w.before_a == 0 and w.keys.get("frc") != 2 and "dwo" not in w.keys:
             return
         _must(w.meter_age_s <= 15, self.world, f"S1: raised on a reading {w.meter_age_s:.0f} s old")
         _must(w.charger_age_s <= 40, self.world, f"S1: raised on a status {w.charger_age_s:.0f} s old")
@@ -118,15 +121,24 @@ class Promises:
         if seconds >= 60 + 22 and self.world.box.plugged:
             _must(self.world.true_offer()[0] == 0, self.world, f"S3: offers after {seconds:.0f} s blind")
 
+    def leash(self, taken_wh: float) -> None:
+        """L1: without anybody who commands it the car takes no more than the leash."""
+        _must(taken_wh <= LEASH_WH + 1, self.world, f"L1: {taken_wh:.0f} Wh with nobody there")
+
+    def put_back(self) -> None:
+        """L6: a quarter of an hour after the car has gone its limit is what the user had."""
+        box = self.world.box
+        _must(box.dwo == self.world.theirs_wh, self.world, f"L6: {box.dwo}, not {self.world.theirs_wh} Wh")
+
     def books(self) -> None:
-        """LG1, LG2, LG4, LG5: one intent for each write, all but the last closed, energy adds up."""
+        """LG1, LG2, LG4, LG5: an intent for each write, all but the last of a kind closed, energy adds up."""
         world = self.world
         rows = world.ledger._rows(
             "SELECT count(*), sum(state = 'open'), sum(outcome = 'pending') FROM intents"
         )
         count, still_open, pending = rows[0]
         _must(count == world.writes, world, f"LG1: {world.writes} writes, {count} intents")
-        _must((still_open or 0) <= 1 and not pending, world, f"LG2: {still_open} open, {pending} unanswered")
+        _must((still_open or 0) <= 2 and not pending, world, f"LG2: {still_open} open, {pending} unanswered")
         stored = world.ledger._rows("SELECT sum(grid_wh + pv_wh), min(grid_wh), min(pv_wh) FROM energy")[0]
         total_wh, least_grid_wh, least_pv_wh = (value or 0.0 for value in stored)
         _must(min(least_grid_wh, least_pv_wh) >= 0, world, "LG4: negative energy")

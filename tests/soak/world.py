@@ -17,10 +17,11 @@ from controller import accounting, pipeline, snapshot
 from controller.car_learning import garage
 from controller.clock import SimClock
 from controller.latches import with_new
+from controller.leash_store import LeashStore
 from controller.ledger import Ledger
 from controller.limits import Limits
 from controller.loop import restored
-from controller.model import OutcomeKind, Prices, Send, Strategy, WriteOutcome
+from controller.model import Keys, OutcomeKind, Prices, Send, Strategy, WriteOutcome
 from controller.pipeline import LoopState
 from tests.properties.world import TICK_S, World
 
@@ -36,7 +37,7 @@ class Written:
     """One write as it left, with what was true then."""
 
     at_s: float
-    keys: dict[str, int]
+    keys: Keys
     safety: bool
     before_a: int
     before_phases: int
@@ -65,6 +66,10 @@ class Year(World):
         self.overloads = 0
         self.charged_wh = self.booked_wh = 0.0
         self.ledger = Ledger.open(folder / "ledger.db", self.clock)
+        self.leash = LeashStore(self.ledger)
+        self.theirs_wh: float | None = None
+        self.rests = False
+        """Somebody set the energy limit themselves since the car came."""
 
     # -- the controller's life ------------------------------------------------------------------
 
@@ -76,7 +81,9 @@ class Year(World):
         latched, cars = self.state.latched, self.state.cars.record
         first = pipeline.initial(self.strategy, garage((cars,)))
         gate = restored(self.ledger, self.clock, self.limits)
-        self.state: LoopState = pipeline.replace(first, gate=gate, latched=with_new((), *latched))
+        self.leash = LeashStore(self.ledger)
+        left = self.leash.load(self.now_s)
+        self.state: LoopState = pipeline.replace(first, gate=gate, latched=with_new((), *latched), leash=left)
         self.grid.clear()
         self.reports.clear()
         self.started_s = self.last_tick_s = self.now_s
@@ -101,14 +108,14 @@ class Year(World):
         super().second()
         if self.box.session_wh > before_wh:
             self.charged_wh += self.box.session_wh - before_wh
-        on = self.box.plugged and self.box.frc != 1
+        on = self.box.plugged and self.box.frc != 1 and not self.box.at_limit
         self.on_since_s = (self.on_since_s or self.now_s) if on else None
 
     @property
     def still(self) -> bool:
         """Return whether nothing moves: no car draws or is about to, nothing is on its way."""
         box = self.box
-        offered = box.plugged and box.frc != 1
+        offered = box.plugged and box.frc != 1 and not box.at_limit
         return not (self.under_way or box.dead_s or box.drawn_a > 0 or (offered and box.willing))
 
     def live(self, seconds: int) -> None:
@@ -121,6 +128,19 @@ class Year(World):
                 self.clock.advance(step_s - 1)
                 self.now_s += step_s - 1
             self.second()
+
+    def stop(self, seconds: int) -> None:
+        """Let time pass without a controller, on both clocks."""
+        for _ in range(seconds):
+            self.clock.advance(1.0)
+            before_wh = self.box.taken_wh
+            super().stop(1)
+            self.charged_wh += self.box.taken_wh - before_wh
+
+    def unplug(self) -> None:
+        """Take the car away; the next one is under the leash again."""
+        super().unplug()
+        self.rests = False
 
     # -- what the controller sees and does ------------------------------------------------------
 
@@ -141,7 +161,7 @@ class Year(World):
             ledger_degraded=self.ledger.degraded,
         )
         snap = snapshot.build(seen, self.limits, self.state.link.last_write_s)
-        known = self.state.link.known
+        known, leash = self.state.link.known, self.state.leash
         self.state, decision = pipeline.step(self.state, snap, self.strategy, self.limits)
         share = accounting.attribute(snap, self.limits.max_current_a)
         if share.total_wh > 0:
@@ -149,6 +169,8 @@ class Year(World):
             self.ledger.add_energy(f"{self.clock.wall():%Y-%m-%d}", share.grid_wh, share.pv_wh, share.cost_ct)
         if self.state.link.known and not known:
             self.ledger.close_intents("applied")
+            self.ledger.close_intents("applied", limits=True)
+        self.leash.keep(leash, self.state.leash)
         self.last_tick_s = self.now_s
         self.decisions.append(decision)
         self._watch_overload(decision)
@@ -176,10 +198,8 @@ class Year(World):
                 self.lives,
             )
         )
-        self.ledger.close_intents("superseded")
-        intent = self.ledger.record_intent(
-            str(send.command), keys, safety=send.safety, reason=send.reason[:80]
-        )
+        self.ledger.close_intents("superseded", limits=send.settings.limit_only)
+        intent = self.ledger.record_intent(send.label, keys, safety=send.safety, reason=send.reason[:80])
         kind = OutcomeKind.UNKNOWN if self.cloud_down else OutcomeKind.ACCEPTED
         self.ledger.record_outcome(intent, WriteOutcome(kind).kind, "")
 

@@ -57,7 +57,7 @@ async def test_until_tomorrow_is_there_it_is_asked_for(tmp_path: Path) -> None:
 
 
 async def test_two_days_without_network(tmp_path: Path) -> None:
-    """What was known stays usable to its end; after it the price is absent and the fixed one counts."""
+    """What was known stays usable to its end; after it the same hours of the days before are the estimate."""
     async with World(tmp_path, "2026-01-14T13:40", MARKET) as world:
         await world.tariffs.step()
         world.fault = lambda asked: Reply(b"", 503)
@@ -69,9 +69,11 @@ async def test_two_days_without_network(tmp_path: Path) -> None:
             if len(prices) % 8 == 0:
                 world.start()  # a restart must lose nothing
         assert known(world) == f"{world.now:%d %H:%M}"
-        hours_known = sum(1 for price in prices if price != 32.0)
-        assert 34 <= hours_known <= 35  # until midnight after tomorrow
-        assert all(price == 32.0 for price in prices[hours_known:])
+        assert all(price != 32.0 for price in prices)
+        assert prices[36:] == pytest.approx(prices[12:24])  # a day later at the level of the last known day
+        assert {text for text in world.said("warning") if text.startswith("no price")} == {
+            "no price is known for now; an estimate from the days before counts"
+        }
         assert slot.ct is not None
         world.fault = None
         await world.live(1.1)

@@ -23,7 +23,8 @@ from controller.model import (
     Off,
     PhaseMode,
 )
-from controller.reconcile import Knobs, Link
+from controller.pending import Knobs
+from controller.reconcile import Link
 
 LIMITS = Limits()
 TOP = Ceiling(16, 16, 16, "configured maximum")
@@ -448,3 +449,8 @@ def test_a_record_in_words() -> None:
     assert describe(record, KnownCar("Leaf")) == f"Leaf: {words}"
     assert describe(CarRecord(), None) == "nothing learned yet"
     assert CarRecord.of(record.columns()) == record
+
+
+def test_the_battery_of_the_config_is_told_with_the_rest() -> None:
+    """It is given, never learned."""
+    assert describe(CarRecord(), KnownCar("Leaf", battery_kwh=24.5)) == "Leaf: battery 24.5 kWh"

@@ -187,6 +187,22 @@ async def test_a_charger_that_cannot_be_reached_gets_its_remedy(
     assert any(line.startswith("grid") for line in said.good)
 
 
+async def test_a_departure_that_nobody_keeps(tmp_path: Path, house: ServedHouse) -> None:
+    """The default strategy does not: one failure that names the one that does, which is content."""
+    path = config(tmp_path, house)
+    departure = '\n[[departure]]\ntime = "07:00"\ndays = ["Mon-Fri"]\nneed_kwh = 9.0\n'
+    path.write_text(path.read_text("utf-8") + departure, "utf-8")
+    said = Said()
+    assert await check_site(path, said) == 1
+    assert said.bad == [
+        'leaves   07:00 Mon-Fri with 9 kWh: strategy surplus keeps no departures. Remedy: name = "ready_by"'
+    ]
+    path.write_text(path.read_text("utf-8").replace('name = "surplus"', 'name = "ready_by"'), "utf-8")
+    said = Said()
+    assert await check_site(path, said) == 0
+    assert "leaves   07:00 Mon-Fri with 9 kWh" in said.good
+
+
 async def test_a_meter_that_does_not_listen(tmp_path: Path, house: ServedHouse) -> None:
     """A port nobody listens on: one failure, address, port and cable are named; the charger is checked."""
     with socket.socket() as free:

@@ -47,6 +47,23 @@ def test_the_plain_case_in_full() -> None:
     ]
 
 
+def test_what_a_departure_makes_of_it_is_said() -> None:
+    """What a kWh is worth and why, what is missing and until when; nothing of it where nothing is missing."""
+    facts = {"value_ct_per_kwh": 31.2, "import_ct_per_kwh": 29.0, "surplus_w": -300.0}
+    made = decision(**facts, worth="9.0 kWh until Thu 07:00", need_wh=9000.0, need_left_s=5.5 * 3600)
+    assert said(made, "worth 31.2 ct (9.0 kWh until Thu 07:00);")
+    assert "Missing until the departure in 5.5 h: 9.0 kWh. When it will charge: ampilot plan." in lines(made)
+    assert not said(decision(**facts, need_wh=0.0, need_left_s=100.0), "Missing")
+
+
+def test_how_full_the_car_is_stands_beside_what_it_is() -> None:
+    """Where it is known and a car is there; nothing is said where it is not."""
+    full = "62 % full (told by hand 5 min ago, 0.4 kWh since)"
+    assert "It is 62 % full (told by hand 5 min ago, 0.4 kWh since)." in lines(decision(this_soc=full))
+    assert not said(decision(this_soc=full, car_connected=False), "full")
+    assert not said(decision(this_soc=""), "It is")
+
+
 @pytest.mark.parametrize(("age_s", "old"), [(120.0, False), (120.1, True), (86_400.0, True)])
 def test_an_old_decision_asks_whether_it_runs(age_s: float, old: bool) -> None:
     """After two minutes without a decision the service is the question."""

@@ -7,14 +7,8 @@ from typing import Any
 import pytest
 
 from controller import budget
-from controller.gate import (
-    GateState,
-    admissible,
-    admit,
-    follow,
-    settings_for,
-    wrote,
-)
+from controller.gate import admissible, admit, settings_for
+from controller.gate_memory import GateState, follow, wrote
 from controller.limits import Limits
 from controller.model import (
     Ceiling,
@@ -31,8 +25,9 @@ from controller.model import (
     SiteSnapshot,
     Wish,
 )
+from controller.pending import Knobs, Pending
 from controller.phases import PhaseHistory
-from controller.reconcile import Knobs, Link, Pending
+from controller.reconcile import Link
 
 LIMITS = Limits(fuse_a=None)
 NOON_S = 43_200.0

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from controller.gate import GateState, admissible, admit, follow, phase_price_ct, raises, wrote
+from controller.gate import admissible, admit, phase_price_ct
+from controller.gate_memory import GateState, follow, raises, wrote
 from controller.limits import Limits
 from controller.model import (
     Action,
@@ -25,8 +26,9 @@ from controller.model import (
     SiteSnapshot,
     Wish,
 )
+from controller.pending import Knobs, Pending
 from controller.phases import PhaseHistory
-from controller.reconcile import Knobs, Link, Pending
+from controller.reconcile import Link
 
 LIMITS = Limits(fuse_a=None)
 NOW_S = 200_000.0

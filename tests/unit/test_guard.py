@@ -1,5 +1,6 @@
 """The second fence: what may never leave, whoever asks."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -232,3 +233,64 @@ def test_the_usual_gap_is_five_seconds() -> None:
     """Without a configured gap four seconds are enough and less is not."""
     assert objection({"amp": 6}, sight(gap_s=4.0), 16) is None
     assert objection({"amp": 6}, sight(gap_s=3.9), 16) is not None
+
+
+# -- the energy limit -------------------------------------------------------------------------------------
+
+
+def leashed(**change: Any) -> Sight:
+    """Return what is seen with a leash of 3 kWh on a car that has 1 kWh; the user had a limit of 20 kWh."""
+    return dataclasses.replace(
+        sight(), **{"session_wh": 1000.0, "leash_wh": 3000.0, "theirs_wh": 20_000.5, **change}
+    )
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"dwo": 4000},
+        {"dwo": 0},
+        {"dwo": 20_000.5},
+        {"amp": 6, "frc": 2, "dwo": 4000},
+        {"amp": 6, "psm": 1, "dwo": 20_000.5},
+    ],
+)
+def test_the_messages_of_the_leash_pass(keys: dict[str, Any]) -> None:
+    """Up to the leash beyond what the charger counts, and back to what the user had; in company or alone."""
+    assert passes(keys, leashed())
+
+
+@pytest.mark.parametrize(
+    ("keys", "change"),
+    [
+        ({"dwo": 4000}, {"leash_wh": None, "theirs_wh": None}),
+        ({"dwo": None}, {"leash_wh": None, "theirs_wh": None}),
+        ({"dwo": 4000}, {"leash_wh": None}),  # only back to theirs
+        ({"dwo": 4001}, {}),
+        ({"dwo": None}, {}),
+        ({"dwo": 20_000}, {}),
+        ({"dwo": 2500}, {"theirs_wh": 2000.0}),
+        ({"dwo": 4000}, {"session_wh": None}),
+        ({"dwo": 4000}, {"charger_age_s": 61.0}),
+        ({"dwo": 4000}, {"charger_age_s": None}),
+        ({"dwo": -1}, {}),
+        ({"dwo": float("nan")}, {}),
+        ({"dwo": True}, {}),
+        ({"dwo": "4000"}, {}),
+        ({"frc": 1, "dwo": 4000}, {}),
+        ({"frc": 1, "dwo": 20_000.5}, {}),
+        ({"dwo": 4000}, {"since_last_send_s": 1.0}),
+        ({"amp": 40, "dwo": 4000}, {}),
+        ({"rst": 1, "dwo": 4000}, {}),
+        ({"amp": 16, "dwo": 4000}, {"meter_age_s": 30.0}),
+    ],
+)
+def test_no_other_energy_limit_leaves(keys: dict[str, Any], change: dict[str, Any]) -> None:
+    """Off, too far, no number, on old data, with a stop, too soon, or beside what is refused anyway."""
+    assert not passes(keys, leashed(**change))
+
+
+def test_what_the_user_had_goes_back_also_blind() -> None:
+    """Without a limit, after the option was taken out, with no data at all."""
+    blind = {"session_wh": None, "charger_age_s": None, "meter_age_s": None}
+    assert passes({"dwo": None}, leashed(leash_wh=None, theirs_wh=float("inf"), **blind))

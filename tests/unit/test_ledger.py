@@ -143,6 +143,38 @@ def test_migrations_go_by_number_each_once_and_a_number_may_be_left_out(tmp_path
         assert db.execute("SELECT count(*) FROM seen").fetchone() == (3,)
 
 
+def test_a_step_made_beside_a_later_one_is_not_left_out(tmp_path: Path) -> None:
+    """3 arrives when 4 is there: it runs once, and the version stays the highest number."""
+    path = tmp_path / "l.db"
+    one = (1, "CREATE TABLE seen (what TEXT) STRICT;")
+    three, four = (3, "INSERT INTO seen VALUES ('three');"), (4, "INSERT INTO seen VALUES ('four');")
+    with sqlite3.connect(path, isolation_level=None) as db:
+        migrate(path, db, [one, four])
+        for _ in range(2):
+            migrate(path, db, [one, three, four])
+            assert db.execute("SELECT what FROM seen ORDER BY rowid").fetchall() == [("four",), ("three",)]
+            assert db.execute("PRAGMA user_version").fetchone() == (4,)
+
+
+def test_a_ledger_from_before_steps_were_recorded_gets_what_it_lacks(tmp_path: Path) -> None:
+    """Schema 8 as it was without 5 to 7: the table of 7 is made, what was there stays."""
+    path = tmp_path / "l.db"
+    folder = Path(__file__).parents[2] / "controller/migrations"
+    with sqlite3.connect(path) as other:
+        for name in ("0001_first", "0002_cars", "0003_verdicts", "0004_latches", "0008_forecast"):
+            other.executescript((folder / f"{name}.sql").read_text("utf-8"))
+        other.execute("INSERT INTO energy VALUES ('2026-01-01', 1, 2, 3)")
+        other.execute("PRAGMA user_version = 8")
+    for _ in range(2):
+        ledger = Ledger.open(path, clock())
+        assert ledger.notes == []
+        assert ledger.soc_reports(0) == []
+        ledger.close()
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT count(*) FROM soc_reports").fetchone() == (0,)
+        assert other.execute("SELECT grid_wh FROM energy").fetchone() == (1.0,)
+
+
 def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
     """Its rows stay, `explain` finds no verdict in it, and after opening one can be kept."""
     path = tmp_path / "l.db"

@@ -4,8 +4,9 @@ import pytest
 
 from controller.limits import Limits
 from controller.model import Charge, ChargerStatus, Force, Off, PhaseMode, Settings
+from controller.pending import Pending
 from controller.phases import PhaseHistory, Switching, change_in_s, options, switching
-from controller.reconcile import Link, Pending
+from controller.reconcile import Link
 
 LIMITS = Limits()
 SENT_S = 1000.0

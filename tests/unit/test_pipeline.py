@@ -23,6 +23,7 @@ from controller.model import (
     PhaseMode,
     Quality,
     Send,
+    Settings,
     SiteSnapshot,
     Wish,
     WriteOutcome,
@@ -224,7 +225,7 @@ def test_whatever_a_strategy_wants_the_promises_hold(life: list[tuple[Any, float
             sent_s.append(now_s)
             assert sum(1 for at in sent_s if now_s - at < 900) <= 9
         amp, frc, psm = keys.get("amp", amp), keys.get("frc", frc), new_psm
-        state = pipeline.answered(state, WriteOutcome(OutcomeKind.ACCEPTED))
+        state = pipeline.answered(state, decision.action.settings, WriteOutcome(OutcomeKind.ACCEPTED))
 
 
 # -- what it remembers ------------------------------------------------------------------------------------
@@ -320,7 +321,7 @@ def test_the_strategy_sees_what_is_in_force_and_what_may_move() -> None:
 def test_an_answer_without_a_write_changes_nothing(kind: OutcomeKind) -> None:
     """Nothing is open, nothing is answered."""
     state = pipeline.initial(Says(None))
-    assert pipeline.answered(state, WriteOutcome(kind)) is state
+    assert pipeline.answered(state, Settings(current_a=6), WriteOutcome(kind)) == state
 
 
 def test_decisions_are_pure() -> None:

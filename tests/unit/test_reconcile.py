@@ -20,7 +20,8 @@ from controller.model import (
     Settings,
     WriteOutcome,
 )
-from controller.reconcile import Knobs, Link, Pending, answered, observe, offered, sent
+from controller.pending import Knobs, Pending
+from controller.reconcile import Link, answered, observe, offered, sent
 
 LIMITS = Limits()
 RAISE = (Charge(12, 1), Settings(current_a=12))
@@ -284,10 +285,10 @@ def test_a_phase_write_is_remembered_if_it_changes_something() -> None:
 def test_only_what_a_new_enough_read_shows_is_shown() -> None:
     """The same keys in data from before the write prove nothing."""
     pending = Pending(Charge(10, 1), Settings(current_a=10), 99.6, raising=False)
-    assert not pending.shown_by(begun())  # data of 100.0 s, 0.4 s after
-    assert dataclasses.replace(pending, sent_s=99.5).shown_by(begun())
-    assert not dataclasses.replace(pending, sent_s=90.0, settings=Settings(current_a=11)).shown_by(begun())
-    assert not pending.shown_by(Link())
+    assert not begun().shows(pending)  # data of 100.0 s, 0.4 s after
+    assert begun().shows(dataclasses.replace(pending, sent_s=99.5))
+    assert not begun().shows(dataclasses.replace(pending, sent_s=90.0, settings=Settings(current_a=11)))
+    assert not Link().shows(pending)
 
 
 # -- strangers --------------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
     assert settings.charger.serial == "004711"
     limits = settings.limits()
     assert (limits.blind_a, limits.max_current_a, limits.comfort_writes_per_window) == (0, 16, 9)
+    assert limits.leash_wh is None
+    assert load_settings(write(tmp_path, GOOD + "energy_leash_kwh = 3.0\n")).limits().leash_wh == 3000.0
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,10 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + "max_curent_a = 8\n", ["max_curent_a", "Did you mean max_current_a?"]),
         (GOOD + "max_current_a = 40\n", ["[charger] max_current_a", "40", "32"]),
         (GOOD + "max_current_a = 8.5\n", ["[charger] max_current_a", "8.5"]),
+        (GOOD + "energy_leash_kwh = 1.9\n", ["[charger] energy_leash_kwh", "1.9", "2"]),
+        (GOOD + "energy_leash_kwh = 3000\n", ["[charger] energy_leash_kwh", "3000", "50"]),
+        (GOOD + "energy_leash_kwh = false\n", ["[charger] energy_leash_kwh", "False"]),
+        (GOOD + "energy_leash_wh = 3000\n", ["energy_leash_wh", "Did you mean energy_leash_kwh?"]),
         (GOOD + 'base_url = "http://evil.example"\n', ["[charger] base_url", "https"]),
         (GOOD + 'transport = "local"\n', ["[charger]", "host"]),
         (GOOD + '[site]\ntimezone = "Mars/Base"\n', ["[site] timezone", "Mars/Base", "IANA"]),
@@ -75,6 +81,37 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
         (GOOD + CAR + "max_curent_a = 8\n", ["[[car]] 1 max_curent_a", "Did you mean max_current_a?"]),
         (GOOD + CAR + "min_current_a = 10\nmax_current_a = 8\n", ["[[car]] 1", "above max_current_a"]),
         (GOOD + CAR + CAR, ["[car]", "card of its own"]),
+        (GOOD + '[[departure]]\ntime = "7:00"\nneed_kwh = 9.0\n', ["[[departure]] 1 time", "7:00", "17:30"]),
+        (GOOD + '[[departure]]\ntime = "07:00"\n', ["[[departure]] 1", "need_kwh or target_pct is missing"]),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\ntarget_pct = 80.0\n',
+            ["[[departure]] 1 target_pct", "battery_kwh in [[car]]", "need_kwh"],
+        ),
+        (
+            GOOD + CAR + '[[departure]]\ntime = "07:00"\nneed_kwh = 8.0\ncar = "B"\n',
+            ["[[departure]] 1 car", "'B'", "known: A"],
+        ),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndays = ["Mon-Fri"]\ndate = "2027-08-14"\n',
+            ["[[departure]] 1", "exclude each other"],
+        ),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndate = "14.8.2027"\n',
+            ["[[departure]] 1 date", "14.8.2027", "2027-08-14"],
+        ),
+        (
+            GOOD + '[[departure]]\ntime = "07:00"\nneed_kwh = 9.0\ndays = ["Mo-Fr"]\n',
+            ["[[departure]] 1", "Mo-Fr", "Mon-Wed"],
+        ),
+        (GOOD + "[plan]\nceiling_ct = 30.0\n", ["[plan] ceiling_ct", "Did you mean ceiling_ct_per_kwh?"]),
+        (GOOD + CAR + CAR + "card = 2\n", ["[car]", "name of its own"]),
+        (GOOD + CAR + "battery_kwh = 0.5\n", ["[[car]] 1 battery_kwh", "found '0.5'", "usable"]),
+        (GOOD + CAR + "charge_efficiency = 90.0\n", ["[[car]] 1 charge_efficiency", "share"]),
+        (GOOD + CAR + "assumed_soc_pct = 40.0\n", ["[[car]] 1", "needs battery_kwh"]),
+        (GOOD + '[interface]\nhost = "0.0.0.0"\n', ["[interface]", "needs token_file"]),
+        (GOOD + '[interface]\nhost = "my-pi"\n', ["[interface] host", "found 'my-pi'", "no name"]),
+        (GOOD + "[interface]\nport = 0\n", ["[interface] port", "found '0'", "listen"]),
+        (GOOD + '[interface]\ntoken = "canary-7f3a1"\n', ["[interface] token_file", "file of its own"]),
         (GOOD + "[car]\nname = 'A'\n", ["[car]", "[[car]]"]),
         ("[grid\n", ["ampilot.toml", "line 1"]),
     ],
@@ -92,6 +129,16 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, key: s
     text = problem(tmp_path, GOOD + f'{key} = "canary-7f3a"\n')
     assert "canary-7f3a" not in text
     assert "token_file" in text
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "fe80::1"])
+def test_x9_the_network_is_let_in_with_a_token_only(tmp_path: Path, host: str) -> None:
+    """An address beyond this machine needs token_file; loopback does not."""
+    beyond = f'{GOOD}[interface]\nport = 8770\nhost = "{host}"\n'
+    assert "token_file" in problem(tmp_path, beyond)
+    assert load_settings(write(tmp_path, f'{beyond}token_file = "x"\n')).interface.host == host
+    for here in ("127.0.0.1", "127.0.0.2", "::1"):
+        assert load_settings(write(tmp_path, beyond.replace(f'"{host}"', f'"{here}"'))).interface.port == 8770
 
 
 @given(st.binary(max_size=200))
@@ -156,6 +203,8 @@ def test_the_example_shows_every_option_once_and_its_default() -> None:
     document = tomllib.loads("\n".join(uncommented))
     for zone in (*document["tariff"].pop("zones"), *document["tariff"].pop("grid_fees")):
         assert ZoneSettings.model_validate(zone)  # samples of which each needs another choice
+    for departure in document["departure"]:
+        del departure["date"]  # a sample of both kinds, of which each excludes the other
     assert Settings.model_validate(document)
     for table, section in document.items():
         if isinstance(section, list):  # samples: everything about a car is learned by default
@@ -252,7 +301,14 @@ def complaints(schema: dict[str, Any], value: Any, rule: dict[str, Any], where: 
     if "anyOf" in rule:
         tries = [complaints(schema, value, option, where) for option in rule["anyOf"]]
         return [] if [] in tries else [f"{where}: none of {len(tries)}"]
-    kinds = {"object": dict, "string": str, "boolean": bool, "integer": int, "number": (int, float)}
+    kinds = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "boolean": bool,
+        "integer": int,
+        "number": (int, float),
+    }
     kind = rule.get("type")
     is_bool = isinstance(value, bool)
     if kind is not None and (not isinstance(value, kinds.get(kind, ())) or (is_bool and kind != "boolean")):
@@ -266,6 +322,9 @@ def complaints(schema: dict[str, Any], value: Any, rule: dict[str, Any], where: 
         found.append(f"{where}: below {rule['minimum']}")
     if "maximum" in rule and value > rule["maximum"]:
         found.append(f"{where}: above {rule['maximum']}")
+    if isinstance(value, list):
+        for place, item in enumerate(value):
+            found += complaints(schema, item, rule["items"], f"{where}[{place}]")
     if isinstance(value, dict) and "properties" in rule:
         known = rule["properties"]
         found += [f"{where}: unknown {key}" for key in value if key not in known]

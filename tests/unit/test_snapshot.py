@@ -13,11 +13,13 @@ from controller.model import (
     CarState,
     ChargerStatus,
     GridReading,
+    Need,
     PerPhase,
     Prices,
     PvReading,
     Quality,
     SiteSnapshot,
+    Worth,
 )
 from controller.snapshot import Observations, build, car_power_w
 
@@ -415,3 +417,14 @@ def test_the_last_seconds_are_meaned_by_themselves() -> None:
     found = snap(grid=readings, charger=(charger(998.0, 0.0, car=CarState.WAITING),))
     assert found.base_import_w == pytest.approx(550.0)
     assert found.latest_base_import_w == pytest.approx(900.0)
+
+
+# -- what the plan says ------------------------------------------------------------------------------------
+
+
+def test_an_expired_worth_and_a_passed_departure_are_no_longer_seen() -> None:
+    old, fresh = Worth(20.0, "target", NOW_S), Worth(20.0, "target", NOW_S + 0.1)
+    gone, ahead = Need(NOW_S, 5000.0), Need(NOW_S + 3600.0, 9000.0)
+    assert snap(worth=old, needs=(gone, ahead)).worth is None
+    assert snap(worth=fresh).worth == fresh
+    assert snap(worth=old, needs=(gone, ahead)).needs == (ahead,)

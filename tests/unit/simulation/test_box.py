@@ -98,6 +98,32 @@ def test_energy_limit_stops_without_force() -> None:
     assert (box.allowed, box.model_status) == (False, 6)
 
 
+@pytest.mark.parametrize("beats", [False, True])
+def test_energy_limit_under_force(beats: bool) -> None:
+    """With `frc=2` it depends on the firmware, which nobody has documented; raised, it charges on."""
+    box = box_with(frc=2, dwo=50)
+    box.limit_beats_force = beats
+    run(box, 120)
+    assert (box.allowed, box.model_status) == ((False, 6) if beats else (True, 3))
+    box.dwo = None
+    run(box, 60)
+    assert (box.allowed, box.model_status, box.car_state) == (True, 3, 2)
+    box.frc, box.dwo = 1, 50
+    assert (box.allowed, box.model_status) == (False, 4)
+
+
+def test_a_session_that_begins_anew_keeps_its_limit() -> None:
+    """`wh` falls to 0 with the car there, and the limit counts from there; the lifetime counter goes on."""
+    box = box_with(dwo=50)
+    run(box, 120)
+    before_wh = box.eto_wh
+    box.lose_session()
+    assert (box.wh, box.dwo, box.allowed) == (0.0, 50, True)
+    run(box, 120)
+    assert box.allowed is False
+    assert box.eto_wh - before_wh == pytest.approx(50, abs=8)
+
+
 def test_offer_is_the_least_of_all_limits() -> None:
     """Installation, temperature and cable bound what is offered, not what is accepted as `amp`."""
     box = box_with(frc=2, amp=32)

@@ -1,0 +1,118 @@
+"""Ready by the departure, as cheaply as prices and sun allow."""
+
+from dataclasses import dataclass
+
+from controller.model import NEUTRAL_CAR, Charge, Memory, Need, Off, SiteSnapshot, Wish
+from strategies import work_function
+from strategies.economics import Economics
+from strategies.options import check_number, planned_economics
+
+MARGIN_S = 300.0
+"""Kept beside what power and need say: a car that wakes up slowly, a restart of the charger (chosen)."""
+
+LESS_POWER = 0.97
+"""What a car takes of the most it could: the last part of a charge, rounding (chosen)."""
+
+SAME_S = 120.0
+"""Two departures nearer to each other than this are the same one, seen through a clock that was set."""
+
+PHASE_DEAD_S = 60.0
+"""Charging that a change of phases costs (chosen: twice the default of [gate] phase_dead_s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The memory: the engine's past, and the departure (monotonic) that full power has begun for."""
+
+    past: work_function.Past | None = None
+    urgent_at_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBy:
+    """Follow the plan's value of a kWh; from the latest start on, charge with all that is allowed.
+
+    The latest start is computed here, from needs and power alone: it holds without plan, prices and network.
+    `value_ct_per_kwh`: what a kWh is worth while nothing is planned (default: midway between feed-in and
+    import price).
+    """
+
+    value_ct_per_kwh: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.value_ct_per_kwh is not None:
+            check_number("ready_by", "value_ct_per_kwh", self.value_ct_per_kwh, -100, 200)
+
+    def initial(self) -> Memory:
+        """Return a memory without past: it begins with the first car."""
+        return Standing()
+
+    def decide(self, snap: SiteSnapshot, memory: Memory) -> tuple[Wish, Memory]:
+        """Return what the engine wants at the plan's value, or full power when time has come."""
+        economics = planned_economics(snap, self.value_ct_per_kwh)
+        wish, past = work_function.decide(snap, memory.past, economics)
+        wish = explained(snap, wish, economics)
+        urgent = overdue(snap, memory.urgent_at_s)
+        if urgent is None:
+            return wish, Standing(past)
+        return full_power(snap, urgent, wish), Standing(past, urgent.at_s)
+
+
+def overdue(snap: SiteSnapshot, begun_at_s: float | None = None) -> Need | None:
+    """Return the first need that only full power from now on still meets, None while there is time.
+
+    What has begun for a departure (`begun_at_s`) goes on until its need is met: the last hours are no time
+    for pauses.
+    """
+    if not snap.car_connected:
+        return None
+    for need in snap.needs:
+        begun = begun_at_s is not None and abs(need.at_s - begun_at_s) < SAME_S
+        late = need.need_wh >= most_wh(snap, need.at_s - snap.now_s - MARGIN_S)
+        if need.need_wh > 0 and (begun or late):
+            return need
+    return None
+
+
+def most_wh(snap: SiteSnapshot, left_s: float) -> float:
+    """Return the most this car takes within `left_s` s from now, in Wh."""
+    found = 0.0
+    for phases in snap.admissible.phase_options:
+        wait_s = snap.admissible.start_in_s if isinstance(snap.in_force, Off) else 0.0
+        if phases != snap.phases_set:
+            wait_s = max(wait_s, snap.admissible.phase_change_in_s) + PHASE_DEAD_S
+        power_w = snap.car.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
+        if power_w <= 0:  # it takes nothing of this, or nobody knows the car: what it is offered counts
+            power_w = NEUTRAL_CAR.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
+        found = max(found, power_w * LESS_POWER * max(left_s - wait_s, 0.0) / 3600)
+    return found
+
+
+def full_power(snap: SiteSnapshot, need: Need, wish: Wish) -> Wish:
+    """Return the largest set-point there is, with the reason; `wish` is what the engine had said."""
+    options = snap.admissible.phase_options
+    now = snap.admissible
+    charging = isinstance(snap.in_force, Charge)
+    if now.phase_change_in_s > 0 and snap.phases_set in options:
+        phases = snap.phases_set  # charge on what is set rather than wait for more
+    else:
+        phases = max(options, key=lambda p: snap.car.draw_w(Charge(now.max_current_a, p), snap.voltage_v))
+    target = Charge(now.max_current_a, phases)
+    left_h = max(need.at_s - snap.now_s, 0.0) / 3600
+    reason = f"{need.need_wh / 1000:.1f} kWh are missing with {left_h:.1f} h left: "
+    reason += f"{'all' if charging else 'from now on all'} that is allowed until the departure"
+    return Wish(target, reason, wish.facts)
+
+
+def explained(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
+    """Return the wish with what the plan said, for those who ask why."""
+    if not snap.car_connected:
+        return wish
+    facts: dict[str, float | str] = dict(wish.facts)
+    facts["value_ct_per_kwh"] = economics.value_ct
+    if snap.worth is not None:
+        facts["worth"] = snap.worth.reason
+    if snap.needs:
+        facts["need_wh"] = snap.needs[0].need_wh
+        facts["need_left_s"] = snap.needs[0].at_s - snap.now_s
+    return Wish(wish.target, wish.reason, facts)

@@ -1,0 +1,68 @@
+"""The state of charge in the real process: said by the real command beside it, over a kill."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from tests.faults.host_rig import HostRig
+
+CAR = '[[car]]\nname = "Zoe"\nbattery_kwh = 1.0\ncharge_efficiency = 0.8\n'
+PCT_PER_WH = 0.8 / 10.0  # 80 % of a Wh, in percent of 1 kWh: small, so that little energy shows
+
+
+async def said(rig: HostRig, *words: str) -> str:
+    """Run `ampilot soc` and return what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "controller", "soc", *words, "--config", str(rig.config),
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    printed, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, printed.decode()
+    return " ".join(printed.decode().split())
+
+
+def taken_up(rig: HostRig) -> list[float]:
+    """Return where the counter stood at each report that was taken up."""
+    rows = rig.rows("SELECT counter_wh FROM soc_reports WHERE counter_wh IS NOT NULL ORDER BY id")
+    return [row[0] for row in rows]
+
+
+def last_fact(rig: HostRig) -> str:
+    """Return what the newest decision on record says of it."""
+    found = rig.rows("SELECT facts FROM decisions ORDER BY id DESC LIMIT 1")
+    return str(json.loads(found[0][0])["this_soc"])
+
+
+async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
+    """30 % said while it charges; the counter goes on while nothing runs too, and a new run knows it all.
+
+    The truth is the simulated box's own counter.
+    """
+    async with HostRig(tmp_path, more=CAR) as rig:
+        await rig.charging()
+        assert "How full Zoe is, is not known" in await said(rig)
+        before_wh = rig.box.status()["eto"]
+        assert "Understood: Zoe is 30 % full now." in await said(rig, "30")
+        await rig.until(lambda: len(taken_up(rig)) == 1, 20, "it is taken up")
+        begun_wh = taken_up(rig)[0]
+        assert before_wh <= begun_wh <= rig.box.status()["eto"]
+        await rig.until(lambda: rig.box.status()["eto"] >= begun_wh + 50, 60, "50 Wh flow")
+        await rig.killed()
+        unseen_wh = rig.box.status()["eto"]
+        await rig.until(lambda: rig.box.status()["eto"] >= unseen_wh + 50, 60, "50 Wh flow unseen")
+        await rig.start()
+        rows_before = rig.rows("SELECT max(id) FROM decisions")[0][0]
+        await rig.until(
+            lambda: (
+                rig.rows("SELECT max(id) FROM decisions WHERE json_extract(facts, '$.car_connected')")[0][0]
+                > rows_before
+                and last_fact(rig) != ""
+            ),
+            30,
+            "the new run knows",
+        )
+        known = float(last_fact(rig).split(" %")[0])
+        least = 30.0 + (unseen_wh + 50 - begun_wh) * PCT_PER_WH
+        most = 30.0 + (rig.box.status()["eto"] - begun_wh) * PCT_PER_WH
+        assert least - 1.0 <= known <= most + 0.5  # shown in whole percent, data some seconds old

@@ -1,0 +1,65 @@
+"""The real process with a departure: it charges in the dark for it, and stops when it has enough."""
+
+import asyncio
+import contextlib
+import json
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from controller.simulation.box import Box
+from tests.faults.rig import Rig
+
+NEED_WH = 150
+
+
+def facts(ledger: Path) -> dict[str, Any]:
+    """Return what the newest decision is made of, nothing while there is none."""
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(ledger)) as db:
+        row = db.execute("SELECT facts FROM decisions ORDER BY id DESC LIMIT 1").fetchone()
+        return {} if row is None else json.loads(row[0])
+    return {}
+
+
+def events(ledger: Path) -> list[str]:
+    with contextlib.suppress(sqlite3.OperationalError), contextlib.closing(sqlite3.connect(ledger)) as db:
+        return [text for (text,) in db.execute("SELECT text FROM events WHERE kind = 'plan'")]
+    return []
+
+
+async def until(what: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "did not happen in time"
+        await asyncio.sleep(0.1)
+
+
+async def test_the_running_controller_has_the_car_ready_and_says_so(tmp_path: Path) -> None:
+    """No sun, 32 ct, the car leaves within five minutes: full power until it has what it needs, then off."""
+    leaves = datetime.now(ZoneInfo("Europe/Berlin")) + timedelta(minutes=4)
+    departure = f'\n[[departure]]\ntime = "{leaves:%H:%M}"\nneed_kwh = {NEED_WH / 1000}\n[plan]\n'
+    async with Rig(tmp_path, strategy="ready_by", strategy_options=departure, sun_w=0.0) as rig:
+        before_wh = Box().eto_wh  # the car comes while the process starts, and charges as it pleases
+        await until(lambda: bool(events(rig.ledger)))
+        assert f"kWh until {leaves:%a %H:%M}" in events(rig.ledger)[0]
+        await until(lambda: rig.box.eto_wh - before_wh >= NEED_WH)
+        await until(lambda: rig.power_w == 0 and rig.box.frc == 1)
+        assert any(write.get("frc") == "2" for write in rig.writes())
+        await until(lambda: facts(rig.ledger).get("need_wh") == 0)
+        shown = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "controller",
+            "plan",
+            "--config",
+            str(rig.config),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        text = (await asyncio.wait_for(shown.communicate(), 60))[0].decode()
+        assert "The car has what it needs for" in text
+        assert "kWh since it was plugged in" in text

@@ -1,0 +1,170 @@
+"""Departures in closed loop: real loop, ledger and Modbus, the simulated box, a clock that runs fast.
+
+What was charged and when is read at the box. It is 09:00 UTC on 21 June when a life begins.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import date, datetime, time
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from controller.departures import Habit, Wants
+from controller.horizon import PriceSlot, slot_at
+from controller.model import Prices
+from controller.planning import Planning
+from controller.simulation.box import Box
+from controller.tariffs.book import PriceBook
+from controller.tariffs.quotes import Quote
+from controller.tariffs.rules import Rules
+from controller.tariffs.zones import Zones
+from tests.faults.life import Life
+
+UTC_ZONE = ZoneInfo("UTC")
+DAILY = frozenset(range(7))
+MINUTE_S = 60.0
+
+BEGUN_WH = Box().eto_wh
+
+PriceSource = Callable[[float, float], Sequence[PriceSlot]]
+
+
+def taken_wh(life: Life) -> float:
+    """Return what the car took, as the box counts it."""
+    return life.box.eto_wh - BEGUN_WH
+
+
+def clock_s(life: Life, hour: int, minute: int = 0) -> float:
+    now = life.clock.wall()
+    return now.replace(hour=hour, minute=minute, second=0).timestamp()
+
+
+def cheap_from(begin: time, end: time, cheap_ct: float, dear_ct: float) -> PriceSource:
+    """Return prices by the clock on 21 June 2026."""
+
+    def prices(begin_s: float, end_s: float) -> Sequence[PriceSlot]:
+        day = date(2026, 6, 21)
+        borders = [datetime.combine(day, at, UTC_ZONE).timestamp() for at in (begin, end)]
+        edges = [begin_s, *[border for border in borders if begin_s < border < end_s], end_s]
+        return [
+            PriceSlot(a, b, cheap_ct if borders[0] <= a < borders[1] else dear_ct, 8.0)
+            for a, b in pairwise(edges)
+        ]
+
+    return prices
+
+
+def planned(prices: PriceSource, *, at: time, need_wh: float) -> Callable[[Life], Planning]:
+    """Return what builds the planner of a life: one departure a day, no forecast of the sun."""
+
+    def build(life: Life) -> Planning:
+        def now() -> Prices:
+            at_s = life.clock.wall().timestamp()
+            slot = slot_at(prices(at_s // 900 * 900, at_s + 900), at_s)
+            assert slot is not None
+            return Prices(slot.import_ct_per_kwh, slot.export_ct_per_kwh)
+
+        life.prices = now
+        return Planning(
+            Wants((Habit(at, DAILY, None, need_wh),)),
+            prices,
+            lambda begin_s, end_s: (),
+            lambda: 0,
+            Prices(),
+            life.clock,
+            UTC_ZONE,
+            life.ledger.record_event,
+        )
+
+    return build
+
+
+async def live(life: Life, until_s: float) -> list[tuple[float, float]]:
+    """Let it live until an instant; return by the minute what the car draws in W."""
+    drawn = []
+    while life.clock.wall().timestamp() < until_s:
+        await life.run(MINUTE_S)
+        drawn.append((life.clock.wall().timestamp(), life.car_w))
+    return drawn
+
+
+async def test_it_waits_for_the_cheap_hour_and_is_ready_by_the_departure(tmp_path: Path) -> None:
+    """5 kWh until 11:00, cheap from 09:45 to 10:30, no sun: all of it then, nothing before or after."""
+    build = planned(cheap_from(time(9, 45), time(10, 30), 18.0, 31.0), at=time(11, 0), need_wh=5_000.0)
+    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+        drawn = await live(life, clock_s(life, 11))
+        charged = [at_s for at_s, watts in drawn if watts > 1000]
+        assert clock_s(life, 9, 44) < charged[0] < clock_s(life, 10, 10)
+        assert charged[-1] <= clock_s(life, 10, 40)
+        assert 4_990 <= taken_wh(life) <= 6_000
+
+
+async def test_the_planner_never_comes_and_the_departure_is_met(tmp_path: Path) -> None:
+    """It hangs from the start: nothing is known but the departure, and the latest start brings it all."""
+    build = planned(cheap_from(time(9, 15), time(9, 30), 31.0, 31.0), at=time(10, 30), need_wh=4_000.0)
+
+    async def hangs() -> None:
+        return None
+
+    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+        assert life.planning is not None
+        life.planning.tick = hangs  # type: ignore[method-assign]
+        drawn = await live(life, clock_s(life, 10, 30))
+        charged = [at_s for at_s, watts in drawn if watts > 1000]
+        assert charged[0] > clock_s(life, 9, 55)
+        assert 3_990 <= taken_wh(life) <= 4_600
+
+
+async def test_the_network_is_gone_for_two_days_and_the_departure_is_met(tmp_path: Path) -> None:
+    """The last published price is two days old: the estimate of the hours ahead still finds the cheap one."""
+
+    def book(life: Life) -> PriceSource:
+        midnight_s = life.clock.wall().replace(hour=0, minute=0, second=0).timestamp()
+        days = range(-9, -2)  # the last of them ends two days before this one begins
+        old = [
+            Quote(midnight_s + 86_400 * day + 3600 * hour, midnight_s + 86_400 * day + 3600 * (hour + 1), ct)
+            for day in days
+            for hour in range(24)
+            for ct in [5.0 if hour == 10 else 25.0]
+        ]
+        rules = Rules(energy=None, grid_fee=Zones((), 10.0, UTC_ZONE, lambda day: False), all_in=False)
+        return PriceBook(rules, lambda: old, lambda: (), UTC_ZONE, lambda day: False).outlook
+
+    def build(life: Life) -> Planning:
+        return planned(book(life), at=time(11, 15), need_wh=5_000.0)(life)
+
+    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+        drawn = await live(life, clock_s(life, 11, 15))
+        charged = [at_s for at_s, watts in drawn if watts > 1000]
+        assert clock_s(life, 9, 59) < charged[0]
+        assert charged[-1] <= clock_s(life, 11, 5)
+        assert 4_990 <= taken_wh(life) <= 6_000
+
+
+@pytest.mark.parametrize("when", [20, 50])
+async def test_a_restart_in_between_neither_loses_nor_doubles_what_was_charged(
+    tmp_path: Path, when: int
+) -> None:
+    """Killed while it charges, or while it waits: 5 kWh it is, counted at the box since plug-in."""
+    build = planned(cheap_from(time(9, 10), time(10, 0), 18.0, 31.0), at=time(10, 15), need_wh=5_000.0)
+    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+        await live(life, clock_s(life, 9, when))
+        await life.restart()
+        await live(life, clock_s(life, 10, 15))
+        assert 4_990 <= taken_wh(life) <= 6_000
+
+
+async def test_the_sun_that_nobody_forecast_is_used_and_not_bought_again(tmp_path: Path) -> None:
+    """7 kW from the start: the need is met by it; an ampere partly covered is cheaper than later."""
+    build = planned(cheap_from(time(10, 0), time(10, 30), 28.0, 31.0), at=time(10, 45), need_wh=5_000.0)
+    async with Life(tmp_path, strategy="ready_by", sun_w=7_000.0, planning_of=build) as life:
+        await live(life, clock_s(life, 10, 45))
+        assert taken_wh(life) >= 5_000
+        with closing(sqlite3.connect(life.path)) as books:
+            bought_wh, sun_wh = books.execute("SELECT total(grid_wh), total(pv_wh) FROM energy").fetchone()
+        assert sun_wh > 5_000
+        assert bought_wh < 0.1 * sun_wh

@@ -1,0 +1,180 @@
+"""Departures and prices in the fast loop: the plan's value is followed, and the guard needs no plan."""
+
+import dataclasses
+
+import pytest
+
+from controller.errors import StrategyError
+from controller.model import (
+    Admissible,
+    CarTraits,
+    Charge,
+    Command,
+    Need,
+    Off,
+    Prices,
+    Quality,
+    SiteSnapshot,
+    Worth,
+)
+from strategies.ready_by import ReadyBy
+from strategies.surplus import Surplus
+from strategies.tariff import Tariff
+
+FULL = Charge(16, 3)
+FULL_W = 11_040.0
+HOUR_S = 3600.0
+
+
+def at(
+    now_s: float,
+    surplus_w: float = -300.0,
+    command: Command = Off(),  # noqa: B008
+    *,
+    worth_ct: float | None = None,
+    needs: tuple[Need, ...] = (),
+    import_ct: float = 30.0,
+    **other: object,
+) -> SiteSnapshot:
+    values: dict[str, object] = {
+        "base_import_w": -surplus_w,
+        "car_connected": True,
+        "in_force": command,
+        "phases_set": command.phases if isinstance(command, Charge) else 3,
+        "prices": Prices(import_ct, 8.0),
+        "worth": None if worth_ct is None else Worth(worth_ct, "by hand", now_s + 900.0),
+        "needs": needs,
+        **other,
+    }
+    return dataclasses.replace(SiteSnapshot(now_s, 10.0, Quality.FRESH, Quality.FRESH), **values)  # type: ignore[arg-type]
+
+
+def settled(strategy: ReadyBy | Tariff | Surplus, minutes: float = 20.0, **life: object) -> Command:
+    """Return what a strategy ends at when nothing changes for a while."""
+    memory, command = strategy.initial(), Off()  # type: Command
+    for tick in range(int(minutes * 6)):
+        wish, memory = strategy.decide(at(tick * 10.0, command=command, **life), memory)  # type: ignore[arg-type]
+        command = wish.target
+    return command
+
+
+# -- the plan's value --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", [ReadyBy(), Tariff(), Surplus(value_from_prices=True)])
+def test_the_grid_is_used_where_the_plan_says_a_kwh_is_worth_more(strategy: ReadyBy) -> None:
+    """In the dark at 30 ct: 33 ct charge with all there is, 27 ct do not."""
+    assert settled(strategy, worth_ct=33.0) == FULL
+    assert settled(strategy, worth_ct=27.0) == Off()
+
+
+@pytest.mark.parametrize("strategy", [ReadyBy(), Tariff(), Surplus(value_from_prices=True)])
+def test_the_sun_is_used_whatever_the_plan_bought(strategy: ReadyBy) -> None:
+    """7 kW of sun at a feed-in price of 8 ct, a kWh worth 12: what the sun covers, on three phases."""
+    assert settled(strategy, worth_ct=12.0, surplus_w=7_000.0) == Charge(10, 3)
+
+
+def test_without_a_plan_it_is_as_ever() -> None:
+    """An expired plan is none: midway between 8 and 30 ct, nothing is bought in the dark."""
+    assert settled(ReadyBy()) == Off()
+    assert settled(Tariff()) == Off()
+    assert settled(ReadyBy(value_ct_per_kwh=40.0)) == FULL
+
+
+def test_below_the_limit_the_grid_is_used() -> None:
+    """25 ct: a price of 24 does, one of 26 does not, half sun at 32 (20 ct blended) does too."""
+    limit = Tariff(limit_ct_per_kwh=25.0)
+    assert settled(limit, import_ct=24.0) == FULL
+    assert settled(limit, import_ct=26.0) == Off()
+    assert settled(limit, import_ct=32.0, surplus_w=2_500.0) != Off()
+    assert settled(limit, import_ct=32.0, worth_ct=40.0) == FULL
+
+
+# -- the latest start --------------------------------------------------------------------------------------
+
+
+def night(need_wh: float, hours: float, **traits: object) -> tuple[float, list[Command]]:
+    """Return what is missing at the departure, and what was offered.
+
+    The car takes what it is offered. Dark, 32 ct, no plan at all: only the guard can charge.
+    """
+    strategy, command, offered = ReadyBy(), Off(), []  # type: ReadyBy, Command, list[Command]
+    memory, left_wh = strategy.initial(), need_wh
+    for tick in range(int(hours * 360)):
+        now_s = tick * 10.0
+        needs = (Need(hours * HOUR_S, left_wh),)
+        snap = at(now_s, command=command, needs=needs, import_ct=32.0, **traits)
+        wish, memory = strategy.decide(snap, memory)
+        command = wish.target
+        offered.append(command)
+        left_wh -= snap.car.draw_w(command) / 360 if isinstance(command, Charge) else 0.0
+    return left_wh, offered
+
+
+@pytest.mark.parametrize("need_wh", [400.0, 3_000.0, 20_000.0, 60_000.0])
+def test_a_departure_is_met_without_a_plan_and_not_before_it_must(need_wh: float) -> None:
+    """In one go at full power, begun 5 min and 4 % of the charging before time alone forces it."""
+    left_wh, offered = night(need_wh, 8.0)
+    assert left_wh <= 0
+    begun = offered.index(FULL)
+    spare_s = 8 * HOUR_S - begun * 10 - need_wh / FULL_W * HOUR_S
+    assert 290 <= spare_s <= 330 + 0.04 * need_wh / FULL_W * HOUR_S
+    ended = next((place for place in range(begun, len(offered)) if offered[place] == Off()), len(offered))
+    assert offered[begun:ended] == [FULL] * (ended - begun)
+    assert Charge not in {type(command) for command in offered[ended:]}
+
+
+def test_what_cannot_be_met_any_more_is_charged_at_once() -> None:
+    """50 kWh in two hours: everything from the first tick on, nothing held back."""
+    left_wh, offered = night(50_000.0, 2.0)
+    assert set(offered) == {FULL}
+    assert left_wh == pytest.approx(50_000 - 2 * FULL_W, abs=50)
+
+
+def test_a_slow_car_begins_earlier() -> None:
+    """A car on one phase at 16 A takes 3.68 kW: 20 kWh need five and a half hours."""
+    _, offered = night(20_000.0, 8.0, car=CarTraits("slow", phases_used=1))
+    begun_h = next(place for place, command in enumerate(offered) if isinstance(command, Charge)) / 360
+    assert 8 - 20 / 3.68 - 0.35 < begun_h < 8 - 20 / 3.68
+
+
+def test_a_locked_phase_change_is_reckoned_with() -> None:
+    """One phase is set and three are barred for an hour: 3.68 kW count until then, and it starts on one."""
+    locked = Admissible(phase_change_in_s=HOUR_S)
+    need = (Need(2 * HOUR_S, 7_000.0),)
+    snap = at(0.0, needs=need, phases_set=1, admissible=locked)
+    wish, _ = ReadyBy().decide(snap, ReadyBy().initial())
+    free, _ = ReadyBy().decide(at(0.0, needs=need, phases_set=1), ReadyBy().initial())
+    assert wish.target == Off()  # 3 phases from minute 60 on bring 10 kWh
+    assert free.target == Off()
+    more = (Need(2 * HOUR_S, 10_500.0),)
+    wish, _ = ReadyBy().decide(at(0.0, needs=more, phases_set=1, admissible=locked), ReadyBy().initial())
+    assert wish.target == Charge(16, 1)
+    assert "10.5 kWh" in wish.reason
+
+
+def test_of_several_departures_the_most_urgent_counts() -> None:
+    """The one tomorrow is large and near its limit, the one tonight is small and far from it."""
+    tonight, tomorrow = Need(3 * HOUR_S, 500.0), Need(8 * HOUR_S, 85_000.0)
+    wish, _ = ReadyBy().decide(at(0.0, needs=(tonight, tomorrow)), ReadyBy().initial())
+    assert wish.target == FULL
+    assert "85.0 kWh" in wish.reason
+
+
+def test_without_a_car_nothing_is_urgent() -> None:
+    """Late as it is."""
+    snap = at(0.0, needs=(Need(60.0, 9_000.0),), car_connected=False)
+    assert ReadyBy().decide(snap, ReadyBy().initial())[0].target == Off()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: ReadyBy(value_ct_per_kwh=float("nan")),
+        lambda: Tariff(limit_ct_per_kwh=500.0),
+        lambda: Surplus(value_from_prices=1),  # type: ignore[arg-type]
+    ],
+)
+def test_wrong_options_are_refused(wrong: object) -> None:
+    with pytest.raises(StrategyError, match="accepted"):
+        wrong()  # type: ignore[operator]
