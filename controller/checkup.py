@@ -16,7 +16,7 @@ from controller.model import BatteryReading, ChargerStatus, GridReading, PvReadi
 from controller.plugins import conformance, is_built_in, load_strategy
 from controller.report import Report
 from controller.settings import Settings
-from controller.settings_interface import InterfaceSettings
+from controller.settings.interface import InterfaceSettings
 
 Say = Callable[[str, bool], None]
 """Takes a line and whether it is good news."""

@@ -13,7 +13,7 @@ from controller.interface.server import Server
 from controller.ledger import Ledger
 from controller.model import Decision, Off, Send, SiteSnapshot, amps
 from controller.settings import Settings
-from controller.settings_interface import InterfaceSettings
+from controller.settings.interface import InterfaceSettings
 from controller.state_of_charge import Soc
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from controller.cli.terminal import DEFAULT_CONFIG, bar, escaped, out, write_json
 from controller.errors import ConfigError
-from controller.terminal import DEFAULT_CONFIG, bar, escaped, out, write_json
 
 if TYPE_CHECKING:
     from controller.replay import Really, ReplayedDay
