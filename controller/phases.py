@@ -20,7 +20,7 @@ from controller.limits import Limits
 from controller.model import NEUTRAL_CAR, CarTraits, ChargerStatus
 from controller.reconcile import Link
 
-PACE_S = 14_400
+PACE_S = 14_400.0
 """Over this long a change is forgotten by the price of the next, not by the limit (docs/decisions.md)."""
 
 

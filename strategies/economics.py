@@ -56,9 +56,9 @@ class Leaning:
         return self.usual * exp(self.by_share * (economics.even_share - EVEN_SHARE))
 
 
-WRITE_WEIGHT = Leaning(0.3137, -0.407)
-START_WEIGHT = Leaning(2.964, -0.701)
-PHASE_WEIGHT = Leaning(1.412, 0.218)
+WRITE_WEIGHT = Leaning(0.4036, -0.333)
+START_WEIGHT = Leaning(3.149, -0.566)
+PHASE_WEIGHT = Leaning(1.506, 0.168)
 """What the engine takes a write, a start and a phase change for, as multiples of their prices: a start that
 proves wrong brings a stop and another start. Found on half of the public days (docs/decisions.md)."""
 

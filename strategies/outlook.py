@@ -15,12 +15,12 @@ from math import exp
 
 from strategies.economics import Economics, Leaning
 
-NEXT_S = Leaning(105.8, -0.749)
-NOW_S = Leaning(313.3, -0.625)
-MEAN_S = Leaning(590.0, -2.34)
-MEMORY_S = Leaning(683.5, 0.355)
-CALM = Leaning(3.983, 0.634)
-LEAD_S = Leaning(699.6, 0.323)
+NEXT_S = Leaning(104.4, -0.831)
+NOW_S = Leaning(287.1, -0.531)
+MEAN_S = Leaning(490.8, -2.37)
+MEMORY_S = Leaning(767.8, 0.226)
+CALM = Leaning(4.1, 0.547)
+LEAD_S = Leaning(831.0, 0.314)
 """What leans: where much sun is needed, less is trusted to last. Found on half of the public days
 (docs/decisions.md)."""
 
@@ -39,17 +39,17 @@ class Weights:
     """
 
     next_s: float = NEXT_S.usual
-    trend: float = 1.462
-    spread: float = 3.927
+    trend: float = 1.437
+    spread: float = 3.753
     now_s: float = NOW_S.usual
     mean_s: float = MEAN_S.usual
     memory_s: float = MEMORY_S.usual
     calm: float = CALM.usual
-    middling_w: float = 70.29
-    weather_s: float = 1293.0
+    middling_w: float = 97.51
+    weather_s: float = 1016.0
     lead_s: float = LEAD_S.usual
-    short_s: float = 298.1
-    long_s: float = 3789.0
+    short_s: float = 510.1
+    long_s: float = 4238.0
 
 
 TUNED = Weights()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.credentials import TokenSource
@@ -141,7 +141,6 @@ def test_x9_the_network_is_let_in_with_a_token_only(tmp_path: Path, host: str) -
         assert load_settings(write(tmp_path, beyond.replace(f'"{host}"', f'"{here}"'))).interface.port == 8770
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_settings_or_advice(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """Whatever is in the file, the only error is ours."""
