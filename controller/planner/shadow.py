@@ -8,7 +8,7 @@ tracks from both sides of the step are joined and mended.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.planner.join import joined
 from controller.planner.ladder import ladders
@@ -91,6 +91,24 @@ def _starts(task: Task, slots: Slots, prefer: Sequence[float], search: "_Search"
         yield min(steady.tracks(), key=lambda track: track.objective_ct)
     yield from [track for track in tracks if not _misses(task, track)][:1]
     yield from tracks[1:MORE_STARTS]
+
+
+def expected_values_ct(task: Task) -> tuple[float, ...]:
+    """Return what a kWh is worth in each slot, meaned over the scenarios of the sun, in ct.
+
+    Each scenario meets the needs by itself: under a dark sky a kWh is worth what the grid will cost, under a
+    bright one what the sun does. Who does not know which of them it will be pays the mean for waiting.
+    """
+    prefer = _preference(task)
+    means = [0.0] * len(task.slots)
+    for scenario, weight in enumerate(task.weights):
+        one = tuple([replace(slot, surplus_w=(slot.surplus_w[scenario],)) for slot in task.slots])
+        alone = replace(task, slots=one, weights=(1.0,))
+        search = _Search(alone, ladders(alone), prefer)
+        search.run()
+        for place, value_ct in enumerate(search.prices().values_ct):
+            means[place] += weight * min(value_ct, task.miss_ct_per_kwh)
+    return tuple(means)
 
 
 def _misses(task: Task, track: Track) -> bool:

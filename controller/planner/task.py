@@ -88,7 +88,7 @@ class Task:
     start_ct: float = 1.0
     phase_change_ct: float = 1.5
     miss_ct_per_kwh: float = 200.0
-    later_is_better_ct: float = 1.0
+    later_is_better_ct: float = 0.25
 
     @cached_property
     def needs(self) -> tuple[tuple[int, float], ...]:
