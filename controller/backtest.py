@@ -140,6 +140,22 @@ class Meters:
     exported: float = 0.0
 
 
+@dataclass(slots=True)
+class Bill:
+    """What is paid where prices follow the day, booked from meter to meter."""
+
+    meters: Meters
+    ct: float = 0.0
+    imported: float = 0.0
+    exported: float = 0.0
+
+    def book(self, prices: Prices) -> None:
+        """Book what flowed since the last time at these prices."""
+        bought, sold = self.meters.imported - self.imported, self.meters.exported - self.exported
+        self.ct += (bought * prices.import_ct_per_kwh - sold * prices.export_ct_per_kwh) / 3.6e6
+        self.imported, self.exported = self.meters.imported, self.meters.exported
+
+
 Recorder = Callable[[int, float], None]
 """Told every 10 s: the second of the day and what the car draws in W."""
 
@@ -264,23 +280,31 @@ def run_day(
     with_oracle: bool = False,
     recorder: Recorder | None = None,
     plant: Plant | None = None,
+    prices_at: Callable[[int], Prices] | None = None,
 ) -> DayResult:
     """Return what the strategy makes of one day with a car connected from midnight to midnight.
 
     `plant` may be another one, unused so far: a car that comes and goes. What `day.lost` names is neither
-    metered nor counted.
+    metered nor counted. With `prices_at`, by the second of the day, `prices` only says what switching costs.
     """
     run = Run(seconds(day), plant or Plant(), lost=day.lost, step_s=day.step_s)
-    line = Line(run, strategy, limits)
+    line, bill = Line(run, strategy, limits), None if prices_at is None else Bill(run.meters)
     for now in range(TICK_S, day.duration_s, TICK_S):
         line.watch(now)
         if recorder is not None:
             recorder(now - TICK_S, run.plant.power_w)
-        line.decide(now, prices)
+        if bill is not None and prices_at is not None:
+            bill.book(prices_at(now - TICK_S))
+        line.decide(now, prices if prices_at is None else prices_at(now))
     run.advance(day.duration_s)
+    if bill is not None and prices_at is not None:
+        bill.book(prices_at(day.duration_s - TICK_S))
     if recorder is not None:
         recorder((day.duration_s - 1) // TICK_S * TICK_S, run.plant.power_w)
-    return result(day, name, prices, value_ct, run, with_oracle=with_oracle)
+    scored = result(day, name, prices, value_ct, run, with_oracle=with_oracle)
+    if bill is None:
+        return scored
+    return replace(scored, bill_ct=bill.ct, cost_ct=scored.cost_ct - scored.bill_ct + bill.ct)
 
 
 def seconds(day: Day) -> list[float]:

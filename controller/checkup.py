@@ -10,11 +10,13 @@ from controller.clock import SystemClock
 from controller.credentials import TokenSource
 from controller.daemon import devices_of
 from controller.errors import AmpilotError, ChargerError, ConfigError, LedgerError, MeterError
+from controller.interface.assembly import caller_token
 from controller.load_settings import load_settings
 from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
 from controller.plugins import conformance, is_built_in, load_strategy
 from controller.report import Report
 from controller.settings import Settings
+from controller.settings.interface import InterfaceSettings
 
 Say = Callable[[str, bool], None]
 """Takes a line and whether it is good news."""
@@ -64,6 +66,10 @@ async def check_site(config: Path, say: Say) -> int:
     for line, kept in describe_departures(settings):
         say(f"leaves   {line}", kept)
         failures += not kept
+    line, in_order = describe_interface(settings.interface)
+    if line:
+        say(f"listens  {line}", in_order)
+        failures += not in_order
     return failures
 
 
@@ -141,6 +147,18 @@ def describe_charger(status: ChargerStatus, max_current_a: int, *, leashed: bool
     if status.error:
         lines.append(f"it reports error {status.error}: nothing will be started")
     return lines
+
+
+def describe_interface(wanted: InterfaceSettings) -> tuple[str, bool]:
+    """Return where programs are listened to, and whether what they must show is as it should be."""
+    if wanted.port is None:
+        return "", True
+    place = f"to programs at {wanted.host} port {wanted.port}"
+    try:
+        token = caller_token(wanted)
+    except ConfigError as error:
+        return f"{place}: {error}", False
+    return f"{place}, " + ("to those with the token" if token else "on this machine, without a token"), True
 
 
 def describe_cars(settings: Settings) -> list[str]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from controller.errors import ConfigError
 from controller.settings import Settings
-from controller.settings_notify import NotifySettings
+from controller.settings.notify import NotifySettings
 
 MAX_FILE_BYTES = 256 * 1024
 _SECRET = re.compile(r"token|password|secret|cak", re.IGNORECASE)

@@ -31,7 +31,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class RecordedDay:
-    """One local day. Energies at the grid are the measured ones, with the real car, over the known slots."""
+    """One local day. `grid_w` is what the meter said, by the slot of 10 s with the real car; 0 where lost."""
 
     day: Day
     begin_ms: int
@@ -40,8 +40,7 @@ class RecordedDay:
     gap_s: int
     minutes: bool
     """Whether part of it is only known by the minute."""
-    import_wh: float
-    export_wh: float
+    grid_w: tuple[float, ...]
 
     @property
     def known_h(self) -> float:
@@ -76,7 +75,6 @@ def read_day(report: Report, day: date, zone: ZoneInfo) -> RecordedDay | None:
     known = [sample for sample in slots if sample is not None]
     if not known:
         return None
-    at_grid_w = [sample.grid_import_w or 0.0 for sample in known]
     return RecordedDay(
         day=Day(
             trace=str(zone),
@@ -91,8 +89,7 @@ def read_day(report: Report, day: date, zone: ZoneInfo) -> RecordedDay | None:
         gaps=len(gaps),
         gap_s=sum(gaps) * SLOT_S,
         minutes=any(step_s > SLOT_S for _, step_s, *_ in rows),
-        import_wh=sum(max(w, 0.0) for w in at_grid_w) * SLOT_S / 3600,
-        export_wh=sum(max(-w, 0.0) for w in at_grid_w) * SLOT_S / 3600,
+        grid_w=tuple([(sample.grid_import_w or 0.0) if sample is not None else 0.0 for sample in slots]),
     )
 
 

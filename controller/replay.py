@@ -13,7 +13,7 @@ from typing import Any
 
 from controller.backtest import DayResult, Plant, run_day
 from controller.ledger import Verdict
-from controller.recorded import RecordedDay, day_span_ms, read_day
+from controller.recorded import SLOT_S, RecordedDay, day_span_ms, read_day
 from controller.replay_plan import BASELINE, Plan, Source
 from controller.traces import Day
 from controller.visits import VisitedPlant
@@ -88,8 +88,18 @@ def _run(
         if now_s % 3600 == 0:
             progress(now_s / day.duration_s)
 
-    strategy, prices, limits = plan.strategies[name], source.prices, source.limits
-    result = run_day(day, strategy, name, prices, plan.value_ct, limits=limits, recorder=seen, plant=plant)
+    begin_s = day_span_ms(date.fromisoformat(day.date), source.zone)[0] / 1000
+    result = run_day(
+        day,
+        plan.strategies[name],
+        name,
+        source.prices,
+        plan.value_ct,
+        limits=source.limits,
+        recorder=seen,
+        plant=plant,
+        prices_at=source.prices_of(begin_s, begin_s + day.duration_s),
+    )
     return result, car_w
 
 
@@ -135,17 +145,26 @@ def what_happened(source: Source, days: Sequence[ReplayedDay]) -> Really:
         writes += len(source.report.intents(begin_ms, end_ms - 1))
     span_ms = day_span_ms(dates[0], source.zone)[0], day_span_ms(dates[-1], source.zone)[1]
     starts, phase_changes = source.report.switched(*span_ms)
-    paid = sum(day.recorded.import_wh for day in days) * source.prices.import_ct_per_kwh
-    earned = sum(day.recorded.export_wh for day in days) * source.prices.export_ct_per_kwh
     return Really(
         grid_wh / 1000,
         sun_wh / 1000,
-        (paid - earned) / 1000,
+        sum(_really_paid_ct(source, day.recorded) for day in days),
         starts,
         phase_changes,
         writes,
         connected_s / 3600,
     )
+
+
+def _really_paid_ct(source: Source, recorded: RecordedDay) -> float:
+    """Return what the day really cost at the meter, at the prices that held."""
+    begin_s, paid_ct = recorded.begin_ms / 1000, 0.0
+    prices_at = source.prices_of(begin_s, begin_s + recorded.day.duration_s)
+    for place, grid_w in enumerate(recorded.grid_w):
+        prices = source.prices if prices_at is None else prices_at(place * SLOT_S)
+        price_ct = prices.import_ct_per_kwh if grid_w > 0 else prices.export_ct_per_kwh
+        paid_ct += grid_w * SLOT_S / 3.6e6 * price_ct
+    return paid_ct
 
 
 def total(days: Sequence[ReplayedDay], name: str) -> dict[str, Any]:
@@ -175,6 +194,8 @@ def verdict_on(source: Source, day: date, plan: Plan) -> Verdict | None:
     else:
         said = ("would have saved", "would have lost", "would have been")
         terms = f"no car came; replay with one for {recorded.known_h:.0f} h"
+    if source.without_plan:
+        terms += ", without its plan"
     amount = f"{said[saved_ct < 0]} {abs(saved_ct) / 100:.2f} EUR against simple timers"
     if round(abs(saved_ct)) == 0:
         amount = f"{said[2]} as good as simple timers"

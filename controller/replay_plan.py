@@ -1,13 +1,15 @@
 """What a replay runs on and compares: a ledger with its house, days of it, strategies, one value."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from controller.backtest import BACKTEST_LIMITS
+from controller.clock import SystemClock
 from controller.errors import ConfigError, LedgerError
+from controller.horizon import PriceSlot, slot_at
 from controller.ledger import SITE
 from controller.limits import Limits
 from controller.load_settings import load_settings
@@ -15,8 +17,11 @@ from controller.model import Prices, Strategy
 from controller.plugins import load_strategy, money_options
 from controller.recorded import recorded_dates
 from controller.report import Report
+from controller.settings import Settings
+from controller.tariffs.assembly import open_tariffs
 
 BASELINE = "timers"
+PLANNED = ("ready_by", "tariff")
 DEFAULT_DAYS = 7
 
 
@@ -30,6 +35,31 @@ class Source:
     strategy: str
     options: Mapping[str, object]
     limits: Limits = BACKTEST_LIMITS
+    tariff: Callable[[float, float], Sequence[PriceSlot]] | None = None
+    """The prices of a span of UTC seconds as far as they are known, where they follow the day."""
+
+    @property
+    def without_plan(self) -> bool:
+        """Return whether the configured strategy follows a plan, which a replay does not have."""
+        return self.strategy in PLANNED or bool(self.options.get("value_from_prices"))
+
+    def prices_of(self, begin_s: float, end_s: float) -> Callable[[int], Prices] | None:
+        """Return the prices by the second of a span, the fixed ones in its gaps; None where all are fixed."""
+        if self.tariff is None:
+            return None
+        slots = self.tariff(begin_s, end_s)
+
+        def at(second: int) -> Prices:
+            slot = slot_at(slots, begin_s + second)
+            if slot is None:
+                return self.prices
+            return replace(
+                self.prices,
+                import_ct_per_kwh=slot.import_ct_per_kwh,
+                export_ct_per_kwh=slot.export_ct_per_kwh,
+            )
+
+        return at
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +92,15 @@ def source_of(config: Path | None, ledger: Path | None, default_config: Path) ->
         settings.strategy.options,
         # The ledger keeps no currents of phases, and a model's meter needs no doubt.
         replace(settings.limits(), fuse_a=None, response_s=None),
+        _tariff(settings),
     )
+
+
+def _tariff(settings: Settings) -> Callable[[float, float], Sequence[PriceSlot]] | None:
+    """Return the prices the service has kept, None where they are fixed. Asks nobody."""
+    if settings.tariff is None:
+        return None
+    return open_tariffs(settings, SystemClock(), lambda kind, severity, text: None).book.slots
 
 
 def _as_recorded(report: Report, path: Path) -> Source:

@@ -44,8 +44,8 @@ class CarSoc:
                 plug = told(plug, report, now_ms)
         self._plug = plug
         moved = (plug.connected, plug.car, plug.row) != (before.connected, before.car, before.row)
-        flowed = plug.flowed_wh != self._saved.flowed_wh or plug.counter_wh != self._saved.counter_wh
-        if moved or (flowed and abs(now_ms - self._saved_ms) >= SAVE_S * 1000):
+        due = abs(now_ms - self._saved_ms) >= SAVE_S * 1000
+        if moved or (due and plug.counter_wh != self._saved.counter_wh):
             self._saved, self._saved_ms = plug, now_ms
             self._ledger.save_state(PLUG_IN, asdict(plug))
 

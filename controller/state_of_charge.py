@@ -156,11 +156,7 @@ def counts(plug: PlugIn, report: SocReport) -> bool:
     if report.wall_ms >= plug.since_ms:
         return report.car in ("", plug.car)
     early_ms = plug.since_ms - report.wall_ms
-    return (
-        bool(report.car)
-        and report.car == plug.car
-        and (early_ms <= BEFORE_PLUG_IN_S * 1000 and report.wall_ms >= plug.left_ms)
-    )
+    return report.car == plug.car and early_ms <= BEFORE_PLUG_IN_S * 1000 and report.wall_ms >= plug.left_ms
 
 
 def present(plug: PlugIn, cars: Sequence[KnownCar], now_ms: int) -> Soc | None:

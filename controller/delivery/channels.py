@@ -17,7 +17,7 @@ from controller.credentials import TokenSource
 from controller.delivery.wording import Message
 from controller.errors import ConfigError, NotifyError
 from controller.fetch import Fetcher, tls_context
-from controller.settings_notify import (
+from controller.settings.notify import (
     ChannelSettings,
     EmailSettings,
     MqttSettings,

@@ -34,7 +34,7 @@ from controller.forecast.sources import kind_of, memory_name, open_source, place
 from controller.forecast.sun import sun_at
 from controller.horizon import SurplusSlot
 from controller.ledger import Ledger
-from controller.settings_forecast import ForecastSettings
+from controller.settings.forecast import ForecastSettings
 
 log = logging.getLogger(__name__)
 DAY_S = 86_400

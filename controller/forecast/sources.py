@@ -10,7 +10,7 @@ from controller.forecast.open_meteo import OpenMeteo
 from controller.forecast.solcast import Solcast
 from controller.forecast.sun import Place, Plane
 from controller.forecast.wire import Source
-from controller.settings_forecast import ForecastSettings
+from controller.settings.forecast import ForecastSettings
 
 
 def place_of(settings: ForecastSettings) -> Place | None:

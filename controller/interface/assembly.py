@@ -13,6 +13,7 @@ from controller.interface.server import Server
 from controller.ledger import Ledger
 from controller.model import Decision, Off, Send, SiteSnapshot, amps
 from controller.settings import Settings
+from controller.settings.interface import InterfaceSettings
 from controller.state_of_charge import Soc
 
 log = logging.getLogger(__name__)
@@ -80,14 +81,7 @@ def open_interface(
     wanted = settings.interface
     if wanted.port is None:
         return Interface(None, None, ledger)
-    token = None
-    if wanted.token_file is not None:
-        token = TokenSource(wanted, credential="interface_token", advice=ADVICE)
-        if len(token()) < TOKEN_CHARACTERS:
-            raise ConfigError(
-                f"[interface] token_file: the token is shorter than {TOKEN_CHARACTERS} characters. "
-                "Remedy: openssl rand -hex 16"
-            )
+    token = caller_token(wanted)
 
     def status() -> Mapping[str, Any] | None:
         seen = look()
@@ -108,6 +102,19 @@ def open_interface(
         now_s=lambda: float(clock.monotonic()),
     )
     return Interface(Server(wanted.host, wanted.port, answers), token, ledger)
+
+
+def caller_token(wanted: InterfaceSettings) -> TokenSource | None:
+    """Return what callers must show, None where nothing is asked of them. Raises ConfigError."""
+    if wanted.token_file is None:
+        return None
+    token = TokenSource(wanted, credential="interface_token", advice=ADVICE)
+    if len(token()) < TOKEN_CHARACTERS:
+        raise ConfigError(
+            f"[interface] token_file: the token is shorter than {TOKEN_CHARACTERS} characters. "
+            "Remedy: openssl rand -hex 16"
+        )
+    return token
 
 
 def status_of(

@@ -15,7 +15,7 @@ from controller.errors import ConfigError, TariffError, TariffRefused
 from controller.horizon import PriceSlot
 from controller.model import Prices
 from controller.settings import Settings
-from controller.settings_tariffs import MarketSettings, TariffSettings
+from controller.settings.tariffs import MarketSettings, TariffSettings
 from controller.tariffs.areas import AREAS, MOST_CT
 from controller.tariffs.awattar import Awattar
 from controller.tariffs.book import PriceBook

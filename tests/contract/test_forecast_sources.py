@@ -29,7 +29,7 @@ from controller.forecast.solcast import Solcast
 from controller.forecast.sources import memory_name, open_source, place_of
 from controller.forecast.sun import Place, Plane
 from controller.forecast.wire import Source, document
-from controller.settings_forecast import ForecastSettings
+from controller.settings.forecast import ForecastSettings
 from tests.weather import Reply, WeatherServer, as_json
 
 MUNICH = Place(48.14, 11.58)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from controller.cli import app
+from controller.cli.main import app
 from tests.faults.rig import Rig
 
 

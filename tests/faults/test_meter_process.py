@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import app
+from controller.cli.main import app
 from tests.faults.rig import Rig, raised
 
 Bound = Callable[[str, str, float, float, str], None]

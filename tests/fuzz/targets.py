@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from controller.chargers.cloud import CloudTransport
 from controller.chargers.goe import parse_body, parse_status
 from controller.chargers.local import LocalTransport
-from controller.cli_backup import copy_ledger
+from controller.cli.backup import copy_ledger
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
 from controller.errors import ChargerError, ConfigError, ForecastError, LedgerError, MeterError, TariffError

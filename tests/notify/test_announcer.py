@@ -15,7 +15,7 @@ from controller.delivery.wording import Message
 from controller.errors import NotifyError
 from controller.events import Event, Turn
 from controller.ledger import Ledger
-from controller.settings_notify import NtfySettings
+from controller.settings.notify import NtfySettings
 from tests.notify.servers import NtfyServer
 
 BUG = Event("bug", "error", "decide: ZeroDivisionError")

@@ -12,7 +12,7 @@ import trustme
 from controller.delivery.channels import Email, Mqtt, Ntfy, open_channels
 from controller.delivery.wording import Message
 from controller.errors import ConfigError, NotifyError
-from controller.settings_notify import EmailSettings, MqttSettings, NotifySettings, NtfySettings
+from controller.settings.notify import EmailSettings, MqttSettings, NotifySettings, NtfySettings
 from tests.notify.servers import Broker, Mailbox, NtfyServer, smtp_server
 
 SECRET = "canary-mail-9f"
@@ -186,7 +186,7 @@ def test_without_the_extra_the_others_work_and_it_is_said(tmp_path: Path) -> Non
         "real = u.find_spec\n"
         "u.find_spec = lambda name, *a: None if name in ('aiosmtplib', 'aiomqtt') else real(name, *a)\n"
         "from controller.delivery.channels import open_channels\n"
-        "from controller.settings_notify import NotifySettings\n"
+        "from controller.settings.notify import NotifySettings\n"
         "s = NotifySettings.model_validate({'ntfy': [{'url': 'https://n.example/t'}],\n"
         " 'mqtt': [{'host': 'b.example'}], 'email': [{'host': 'm.example', 'sender': 'a@b', 'to': 'c@d'}]})\n"
         "channels, _, missing = open_channels(s)\n"

@@ -283,6 +283,9 @@ class House(RuleBasedStateMachine):
             return
         if sent.before_a >= command.current_a and sent.before_phases >= command.phases:
             return
+        keys = sent.send.settings.keys()
+        if keys.keys() == {"amp"} and command.current_a <= sent.held_a:
+            return  # at its own limit it offers nothing, and will offer less than it would have
         event("raise")
         assert sent.meter_age_s <= 15, "raised on an old meter reading"
         assert sent.charger_age_s <= 40, "raised on old charger data"

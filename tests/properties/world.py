@@ -159,6 +159,8 @@ class Sent:
     foreign: bool
     before_a: int
     before_phases: int
+    held_a: int
+    """What the box is set to on its present phases while a limit of its own alone holds it, else 0."""
 
 
 @dataclass
@@ -290,6 +292,7 @@ class World:
                 self.foreign,
                 before_a,
                 before_phases,
+                self.box.amp if self.box.at_limit and self.box.frc != 1 else 0,
             )
         )
         keys = send.settings.keys()

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from controller.chargers.goe import parse_body, parse_status
+from controller.cli.terminal import escaped
 from controller.clock import SystemClock
 from controller.delivery.wording import worded
 from controller.events import Event
 from controller.ledger import Ledger
 from controller.logging_setup import JournalFormatter
 from controller.model import ChargerStatus
-from controller.terminal import escaped
 from tests.contract.test_forecast_sources import NOW_S, as_json, ensemble_body, open_meteo_body, sources
 from tests.weather import WeatherServer
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.model import Prices
-from controller.settings_tariffs import TariffSettings
+from controller.settings.tariffs import TariffSettings
 from controller.tariffs.assembly import _rules
 from controller.tariffs.book import PriceBook
 from controller.tariffs.estimate import estimated

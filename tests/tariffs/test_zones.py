@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from controller.settings_tariffs import DAYS, MONTHS, ZoneSettings
+from controller.settings.tariffs import DAYS, MONTHS, ZoneSettings
 from controller.tariffs.zones import Zones
 
 BERLIN = ZoneInfo("Europe/Berlin")

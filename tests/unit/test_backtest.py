@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from controller.backtest import run_day
-from controller.cli import app
+from controller.cli.main import app
 from controller.errors import ConfigError
 from controller.model import Prices
 from controller.oracle import least_cost_ct

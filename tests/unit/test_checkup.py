@@ -234,6 +234,34 @@ async def test_a_token_that_others_can_read(tmp_path: Path, house: ServedHouse) 
     assert not any(TOKEN in line for line in said.bad + said.good)
 
 
+@pytest.mark.parametrize(
+    ("token", "mode", "good", "words"),
+    [
+        (None, 0, True, "port 8770, on this machine, without a token"),
+        ("canary-0123456789ab", 0o600, True, "port 8770, to those with the token"),
+        ("canary-0123456789ab", 0o644, False, "chmod 600"),
+        ("canary-short", 0o600, False, "shorter than 16"),
+    ],
+)
+async def test_who_is_listened_to(
+    tmp_path: Path, house: ServedHouse, token: str | None, mode: int, good: bool, words: str
+) -> None:
+    """Where, and whether what callers must show is private and long enough; never what it is."""
+    path, said = config(tmp_path, house), Said()
+    more = "[interface]\nport = 8770\n"
+    if token is not None:
+        caller = tmp_path / "caller"
+        caller.write_text(token)
+        caller.chmod(mode)
+        more += f'token_file = "{caller}"\n'
+    path.write_text(path.read_text() + more)
+    assert await check_site(path, said) == (0 if good else 1)
+    lines = [line for line in (said.good if good else said.bad) if line.startswith("listens")]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert token is None or token not in lines[0]
+
+
 async def test_an_unknown_strategy_is_one_failure_among_the_rest(tmp_path: Path, house: ServedHouse) -> None:
     """Everything else is still checked."""
     said = Said()

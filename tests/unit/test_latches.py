@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from controller import latches
-from controller.cli import app
+from controller.cli.main import app
 from controller.clock import SimClock
 from controller.latch_store import LatchStore, acknowledge, waiting
 from controller.latches import Effect, Latch

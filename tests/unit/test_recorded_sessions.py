@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import app
+from controller.cli.main import app
 from controller.errors import ConfigError
 from controller.recorded_prices import RecordedPrices, added_to_spot, read_quotes
 from controller.recorded_sessions import Habit, joined, stays

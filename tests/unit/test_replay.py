@@ -49,6 +49,48 @@ def ampilot(*words: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
+TARIFF = """
+[tariff]
+import_price = "zones"
+[[tariff.zones]]
+ct_per_kwh = 10.0
+hours = ["00:00-06:00"]
+[[tariff.zones]]
+ct_per_kwh = 40.0
+hours = ["18:00-24:00"]
+"""
+OFF_TARIFF_CT = 0.5 * 6 * 10 + 0.5 * 6 * 40 - 3.0 * 12 * 8
+
+
+def with_tariff(ledger: Path, strategy: str) -> Path:
+    config = config_for(ledger, strategy)
+    config.write_text(config.read_text("utf-8") + TARIFF, "utf-8")
+    return config
+
+
+def test_prices_that_follow_the_day_make_the_bill_also_the_real_one(clear: Path, tmp_path: Path) -> None:
+    """500 W at 10 ct for six hours, at 40 ct for six, 3 kW sold at 8 ct: with `off`, and as it really was."""
+    target = tmp_path / "r.json"
+    words = ("--from", BERLIN_DAY, "--to", BERLIN_DAY, "--json", target)
+    result = ampilot("replay", "--config", with_tariff(clear, "off"), *words)
+    assert result.returncode == 0, result.stderr
+    document = json.loads(target.read_text())
+    assert document["total"]["off"]["bill_ct"] == pytest.approx(OFF_TARIFF_CT, abs=0.02)
+    assert document["really"]["bill_ct"] == pytest.approx(OFF_TARIFF_CT, abs=0.02)
+    assert "where the tariff is not known" in result.stdout
+
+
+def test_a_strategy_that_follows_a_plan_is_said_to_be_replayed_without(clear: Path) -> None:
+    """In the table's head and in the verdict of the night."""
+    config = with_tariff(clear, "ready_by")
+    shown = ampilot("replay", "--config", config, "--from", BERLIN_DAY, "--to", BERLIN_DAY)
+    assert "ready_by is replayed without its plan" in shown.stdout
+    source = source_of(config, None, NOWHERE)
+    verdict = verdict_on(source, date.fromisoformat(BERLIN_DAY), plan_of(source, (), None, None))
+    assert verdict is not None
+    assert verdict.text.endswith("without its plan)")
+
+
 def test_the_command_gives_the_bill_worked_out_by_hand(clear: Path, tmp_path: Path) -> None:
     """The real command on a real ledger: table, JSON and picture; `off` loses what 12 h of sun were worth."""
     target, plot = tmp_path / "r.json", tmp_path / "r.svg"

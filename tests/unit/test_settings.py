@@ -17,7 +17,7 @@ from controller.errors import ConfigError
 from controller.load_settings import load_settings
 from controller.resources import config_dir
 from controller.settings import ChargerSettings, MeterSettings, Settings
-from controller.settings_tariffs import ZoneSettings
+from controller.settings.tariffs import ZoneSettings
 
 GOOD = """
 [grid]

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from controller.car import KnownCar
-from controller.cli import app
+from controller.cli.main import app
 from controller.clock import SimClock
 from controller.errors import LedgerError
 from controller.ledger import Ledger

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from typer.testing import CliRunner
 
-from controller.cli import app
+from controller.cli.main import app
 from controller.clock import SimClock
 from controller.errors import ConfigError
 from controller.forecast import cache, past

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from controller.terminal import DEFAULT_CONFIG, Config, escaped, out
+from controller.cli.terminal import DEFAULT_CONFIG, Config, escaped, out
 
 commands = typer.Typer()
 

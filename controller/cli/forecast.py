@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from controller.cli.terminal import DEFAULT_CONFIG, Config, escaped, out, write_json
 from controller.errors import ConfigError
-from controller.terminal import DEFAULT_CONFIG, Config, escaped, out, write_json
 
 if TYPE_CHECKING:
     from controller.clock import Clock

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from controller.cli.terminal import DEFAULT_CONFIG, Config, err, escaped, out
 from controller.errors import TariffUnreachable
-from controller.terminal import DEFAULT_CONFIG, Config, err, escaped, out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,11 +10,11 @@ from controller.car import CHARGE_EFFICIENCY, KnownCar
 from controller.departures import Wants
 from controller.limits import Limits
 from controller.model import Prices
-from controller.settings_forecast import ForecastSettings
-from controller.settings_interface import InterfaceSettings
-from controller.settings_notify import NotifySettings
-from controller.settings_plan import DepartureSettings, PlanSettings
-from controller.settings_tariffs import TariffSettings
+from controller.settings.forecast import ForecastSettings
+from controller.settings.interface import InterfaceSettings
+from controller.settings.notify import NotifySettings
+from controller.settings.plan import DepartureSettings, PlanSettings
+from controller.settings.tariffs import TariffSettings
 
 
 class _Section(BaseModel):

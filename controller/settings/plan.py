@@ -5,7 +5,7 @@ from datetime import date, time
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from controller.departures import Habit
-from controller.settings_tariffs import DAYS, span
+from controller.settings.tariffs import DAYS, span
 
 
 class _Section(BaseModel):

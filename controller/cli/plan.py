@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from controller.cli.terminal import DEFAULT_CONFIG, Config, err, escaped, out
 from controller.errors import ConfigError, LedgerError
-from controller.terminal import DEFAULT_CONFIG, Config, err, escaped, out
 
 if TYPE_CHECKING:
     from controller.clock import Clock

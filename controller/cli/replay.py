@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from controller.cli.terminal import DEFAULT_CONFIG, bar, escaped, out, write_json
 from controller.errors import ConfigError
-from controller.terminal import DEFAULT_CONFIG, bar, escaped, out, write_json
 
 if TYPE_CHECKING:
     from controller.replay import Really, ReplayedDay
@@ -97,8 +97,11 @@ def _print_head(source: "Source", plan: "Plan", days: Sequence["ReplayedDay"]) -
     prices = source.prices
     out.print(
         f"A kWh in the car is worth {plan.value_ct:g} ct, {plan.value_from}; import "
-        f"{prices.import_ct_per_kwh:g}, feed-in {prices.export_ct_per_kwh:g} ct/kWh. Days of {source.zone}."
+        f"{prices.import_ct_per_kwh:g}, feed-in {prices.export_ct_per_kwh:g} ct/kWh"
+        f"{', where the tariff is not known' if source.tariff is not None else ''}. Days of {source.zone}."
     )
+    if source.without_plan:
+        out.print(f"{escaped(source.strategy)} is replayed without its plan: neither departures nor values.")
     for day in days:
         seen = day.recorded
         gaps = (

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from controller.cli.terminal import bar, escaped, out, write_json
 from controller.errors import ConfigError
-from controller.terminal import bar, escaped, out, write_json
 
 commands = typer.Typer()
 
@@ -153,7 +153,7 @@ def backtest(
     With --prices the car comes and goes, and a plan is made every quarter of an hour (docs/backtest.md).
     """
     if price_file is not None:
-        from controller.cli_sessions import Asked, score_sessions
+        from controller.cli.sessions import Asked, score_sessions
 
         if oracle or plot is not None:
             raise ConfigError("--oracle and --plot know one price only. Remedy: leave them out, or --prices")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from controller.terminal import DEFAULT_CONFIG, Config, err, escaped, out
+from controller.cli.terminal import DEFAULT_CONFIG, Config, err, escaped, out
 
 if TYPE_CHECKING:
     from controller.delivery.channels import Channel

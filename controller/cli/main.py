@@ -10,20 +10,19 @@ from typing import Annotated
 
 import typer
 
-from controller import (
-    __version__,
-    cli_ack,
-    cli_backup,
-    cli_days,
-    cli_forecast,
-    cli_notify,
-    cli_plan,
-    cli_replay,
-    cli_soc,
-    cli_tariffs,
+from controller import __version__
+from controller.cli import (
+    ack,
+    backup,
+    days,
+    forecast,
+    notify,
+    plan,
+    replay,
+    soc,
+    tariffs,
 )
-from controller.errors import AmpilotError, ConfigError, StrategyError
-from controller.terminal import (
+from controller.cli.terminal import (
     DEFAULT_CONFIG,
     EX_CONFIG,
     EX_TEMPFAIL,
@@ -33,6 +32,7 @@ from controller.terminal import (
     escaped,
     out,
 )
+from controller.errors import AmpilotError, ConfigError, StrategyError
 
 app = typer.Typer(
     help="ampilot charges an electric car from your own sun, deciding in cents.",
@@ -139,12 +139,12 @@ def explain(config: Config = DEFAULT_CONFIG) -> None:
         out.print(escaped(line))
 
 
-app.add_typer(cli_ack.commands)
-app.add_typer(cli_backup.commands)
-app.add_typer(cli_days.commands)
-app.add_typer(cli_forecast.commands)
-app.add_typer(cli_notify.commands)
-app.add_typer(cli_plan.commands)
-app.add_typer(cli_replay.commands)
-app.add_typer(cli_soc.commands)
-app.add_typer(cli_tariffs.commands)
+app.add_typer(ack.commands)
+app.add_typer(backup.commands)
+app.add_typer(days.commands)
+app.add_typer(forecast.commands)
+app.add_typer(notify.commands)
+app.add_typer(plan.commands)
+app.add_typer(replay.commands)
+app.add_typer(soc.commands)
+app.add_typer(tariffs.commands)

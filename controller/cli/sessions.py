@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from controller.backtest import scaled
 from controller.backtest_session import SessionResult, run_session
+from controller.cli.terminal import bar, escaped, out, write_json
 from controller.errors import ConfigError
 from controller.plugins import load_strategy, money_options
 from controller.recorded_prices import RecordedPrices, added_to_spot, read_quotes
 from controller.recorded_sessions import Habit, stays
-from controller.terminal import bar, escaped, out, write_json
 from controller.traces import read_days
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from controller.cli.terminal import DEFAULT_CONFIG, Config, escaped, out
 from controller.errors import ConfigError
-from controller.terminal import DEFAULT_CONFIG, Config, escaped, out
 
 if TYPE_CHECKING:
     from controller.settings import Settings
