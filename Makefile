@@ -21,7 +21,7 @@ test-slow: $(STAMP)  ## what the default run leaves out: real timings, long live
 test-all: test test-slow
 
 faults: $(STAMP)  ## every row of docs/faults.md, its measured bound beside the promised one
-	$(PYTEST) tests/faults
+	AMPILOT_EVERY_ROW=1 $(PYTEST) tests/faults
 
 fuzz: $(STAMP)  ## every parser of what others wrote, two minutes; SECONDS=... for more, SEED=... again
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -38,7 +38,7 @@ from controller.model import (
 )
 from controller.pending import GIVEN_UP_S
 from controller.phases import Switching, change_in_s, options, switching
-from controller.reconcile import Link
+from controller.reconcile import LATE_S, Link
 from controller.units import MIN_CURRENT_A
 
 
@@ -203,6 +203,11 @@ def _against_phases(
         return None
     if switching(link, now_s, limits) is not Switching.STABLE:
         return Hold("a phase change is under way; only a stop may pass")
+    late = link.pending
+    may_arrive = late is not None and not late.refused and now_s - late.sent_s < LATE_S
+    # No read has shown it, but a slow cloud may still bring it: taken back, the box would change twice.
+    if late is not None and may_arrive and late.settings.phase_mode not in (None, mode_of(target)):
+        return Hold("a phase change of ours may still arrive", late.sent_s + LATE_S)
     if target.phases == link.phases_set:
         return None
     if target.phases not in options(snap.charger, link.phases_set, limits, snap.car):
@@ -241,12 +246,17 @@ def _against_raise(
     return None
 
 
+def mode_of(command: Charge) -> PhaseMode:
+    """Return the phase setting of a command."""
+    return PhaseMode.THREE if command.phases == 3 else PhaseMode.ONE
+
+
 def settings_for(command: Command, link: Link) -> Settings:
     """Return the keys of a command: a stop is `frc` alone, a start always carries its `amp`."""
     if isinstance(command, Off):
         return Settings(force=Force.OFF)
     knobs = link.knobs
-    mode = PhaseMode.THREE if command.phases == 3 else PhaseMode.ONE
+    mode = mode_of(command)
     starting = knobs.force is not Force.ON or (
         link.pending is not None and link.pending.settings.force is not None
     )

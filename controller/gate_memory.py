@@ -84,14 +84,15 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     if raises(link.in_force, action.command):
         state = replace(state, last_raise_s=now_s)
     again = link.pending is not None and link.pending.settings == action.settings
-    if again or not link.connected:
+    if not link.connected:
         return state
-    if isinstance(action.command, Charge) and action.command.phases != link.phases_set:
+    if not again and isinstance(action.command, Charge) and action.command.phases != link.phases_set:
         state = replace(state, phase=PhaseHistory(now_s, state.phase.changes + 1))
     if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
-        # The time of the last stop is kept: should this start not arrive, it has not ended the pause.
+        # The time of the last stop is kept: should this start not arrive, it has not ended the pause. Asked
+        # for once more it begins now, and is ours as the first time.
         return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
-    if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
+    if not again and isinstance(action.command, Off) and isinstance(link.in_force, Charge):
         # A box that loses the current of a start is left in peace as long as a car that takes nothing.
         in_vain = state.unanswered or link.too_much
         return replace(state, on_since_s=None, off_since_s=now_s, unanswered=in_vain)

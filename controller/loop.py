@@ -388,7 +388,7 @@ class Loop:
             written = self._ledger.record_decision(
                 in_force=str(decision.in_force),
                 wish=f"{decision.wish.target}: {decision.wish.reason}",
-                action=f"send {action.command}" if isinstance(action, Send) else "hold",
+                action=f"send {action.label}" if isinstance(action, Send) else "hold",
                 reason=action.reason,
                 ceiling=_ceiling_text(decision),
                 facts=self._facts(snap, decision),
@@ -419,9 +419,9 @@ class Loop:
         self.senses.recovered("ledger")
         if self._unread:  # a start on an ill disk: what waits for a person could not be read
             self._unread = False
-            self.state = replace(
-                self.state, latched=latches.with_new(self.state.latched, *self._latches.load())
-            )
+            latched = latches.with_new(self.state.latched, *self._latches.load())
+            tied = self.state.leash if self.state.leash.on else self._leash.load(self._last_tick_s)
+            self.state = replace(self.state, latched=latched, leash=tied)
         if damage := self._ledger.damage():
             self.latch("ledger_corrupt", damage)
         return False

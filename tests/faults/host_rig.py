@@ -190,6 +190,15 @@ class HostRig(Rig):
         """Return whether the process has logged this."""
         return text.encode() in self.output
 
+    @property
+    def starts(self) -> int:
+        """Return how many lives have come so far as to say that they start."""
+        return self.output.count(b"event=start ")
+
+    async def up(self, starts: int) -> None:
+        """Wait until one more life than so many has begun: on a busy machine that takes seconds."""
+        await self.until(lambda: self.starts > starts, 30, "the process has started")
+
     async def killed(self) -> None:
         """Kill the process and wait until what it sent has arrived."""
         await self.stop(signal.SIGKILL)

@@ -72,7 +72,11 @@ async def test_h7_a_start_on_a_full_disk(tmp_path: Path, bound: Bound, known: bo
             await rig.charging()
             await rig.killed()
             rig.limits[resource.RLIMIT_FSIZE] = 1
+            starts = rig.starts
             await rig.start()
+            await rig.up(starts)
+        else:
+            await rig.up(0)
         before, amp, phases = len(rig.writes()), rig.box.amp, 1 if rig.box.psm == 1 else 3
         began = time.monotonic()
         await told(rig)
@@ -190,7 +194,7 @@ def aside(folder: Path) -> list[Path]:
 def spoil(path: Path, where: str, rng: random.Random) -> None:
     """Overwrite a part of the file with noise."""
     data = bytearray(path.read_bytes())
-    begin = 0 if where == "header" else len(data) // 2
+    begin = 0 if where == "header" else 3 * len(data) // 4  # the tables with the totals are in the first half
     data[begin : begin + 6000] = rng.randbytes(6000)
     path.write_bytes(data)
 

@@ -59,6 +59,7 @@ class Life:
         self.rig, self.rng = rig, random.Random(seed)
         self.kept: dict[str, dict[int, tuple]] = {table: {} for table in TABLES}
         self.first_decision_s: list[float] = []
+        self.starts = 0
         self.lost: set[tuple[str, int]] = set()
         self.unread: list[dict[str, str]] = []
 
@@ -85,8 +86,10 @@ class Life:
             await asyncio.sleep(min(self.rng.uniform(0.1, 0.5), max(end - time.monotonic(), 0.01)))
 
     async def die_and_return(self) -> None:
-        """Kill at a random moment, start again, and watch what comes first."""
+        """Kill at a random moment, every third time while it still starts, and watch what comes first."""
         rig = self.rig
+        if self.rng.random() < 2 / 3:
+            await rig.up(self.starts)
         await self.under_load(self.rng.choice((0.3, 0.9, 1.5)) * self.rng.uniform(0.2, 1.8))
         self.remember()
         await asyncio.sleep(self.rng.uniform(0, 0.05))
@@ -94,7 +97,7 @@ class Life:
         self.check_rows()
         requests, reads = len(rig.served.cloud.requests), rig.meter_reads
         amp = rig.box.amp if rig.box.frc != 1 else 0
-        began = time.monotonic()
+        began, self.starts = time.monotonic(), rig.starts
         await rig.start()
         await self._first_write(requests, reads, amp, began)
 

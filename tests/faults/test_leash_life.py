@@ -269,7 +269,7 @@ async def test_l6_a_clean_exit_at_the_limit_does_not_start_the_car(tmp_path: Pat
 
 @pytest.mark.parametrize("with_car", [True, False])
 async def test_l6_after_a_kill_the_next_start_knows_whose_limit_is_whose(
-    tmp_path: Path, with_car: bool
+    tmp_path: Path, bound: Bound, with_car: bool
 ) -> None:
     """Killed between leash and put-back: the ledger knows what the user had."""
     async with house(tmp_path) as life:
@@ -285,7 +285,8 @@ async def test_l6_after_a_kill_the_next_start_knows_whose_limit_is_whose(
             await charged(life, 4000)
             assert life.box.dwo != 18_765.5
             life.box.unplug()
-        await life.until(lambda: life.box.dwo == 18_765.5, 120, "put back")
+        took_s = await life.until(lambda: life.box.dwo == 18_765.5, 300, "put back")
+        bound("L6", f"put back after a kill, {'unplugged later' if with_car else 'no car'}", 120, took_s, "s")
         await life.run(600)
         assert life.ledger.open_limits(9) == []
 

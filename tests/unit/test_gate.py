@@ -177,6 +177,18 @@ def test_minimum_off_time(since_s: float, fine: bool) -> None:
     assert left_s == pytest.approx(max(300.0 - since_s, 0.0))
 
 
+@pytest.mark.parametrize(("since_s", "fine"), [(20.0, False), (119.9, False), (120.0, True)])
+def test_an_unseen_phase_change_is_not_taken_back_while_it_may_arrive(since_s: float, fine: bool) -> None:
+    """It would arrive, and then its opposite: two changes in a minute. A stop passes."""
+    three = Settings(current_a=6, phase_mode=PhaseMode.THREE)
+    lost = Pending(Charge(6, 3), three, NOON_S - since_s, raising=True, failed=True)
+    assert passes(NOON_S, Charge(8, 1), pending=lost) is fine
+    assert passes(NOON_S, Off(), pending=lost)
+    assert passes(NOON_S, Charge(8, 1), pending=dataclasses.replace(lost, refused=True))
+    current = dataclasses.replace(lost, settings=Settings(current_a=12), command=Charge(12, 1))
+    assert passes(NOON_S, Charge(8, 1), pending=current)
+
+
 @pytest.mark.parametrize(("since_s", "fine"), [(1799.0, False), (1800.0, True)])
 def test_a_car_that_took_nothing_is_left_in_peace_six_times_longer(since_s: float, fine: bool) -> None:
     """300 s times six."""

@@ -520,13 +520,17 @@ def test_a_stop_of_what_is_off_already_begins_no_new_pause() -> None:
     assert after == replace(paused, comfort_writes_s=(NOW_S - 1000, NOW_S))
 
 
-def test_a_second_try_and_an_idle_charger_count_as_writes_only() -> None:
-    """The same keys once more are no second start or phase change; parking is neither."""
+def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None:
+    """A start asked for once more begins now and is ours, with its minimum on time; parking only counts."""
     start = send(Charge(8, 3), current_a=8, force=Force.ON, phase_mode=PhaseMode.THREE)
     first = Pending(start.command, start.settings, NOW_S - 15, raising=True)
     paused = replace(USED, on_since_s=None)
     counted = replace(paused, comfort_writes_s=(NOW_S - 1000, NOW_S), last_raise_s=NOW_S)
-    assert wrote(paused, start, link_of(Off(), pending=first), NOW_S) == counted
+    begun = replace(counted, on_since_s=NOW_S, own_start=True, unanswered=False)
+    assert wrote(paused, start, link_of(Off(), pending=first), NOW_S) == begun
+    stop = send(Off(), force=Force.OFF)
+    once = Pending(Off(), stop.settings, NOW_S - 15, raising=False)
+    assert wrote(USED, stop, link_of(pending=once), NOW_S).off_since_s == USED.off_since_s
     assert wrote(paused, start, link_of(Off(), connected=False), NOW_S) == counted
     other = replace(first, settings=Settings(current_a=9))
     assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(NOW_S, 3)
