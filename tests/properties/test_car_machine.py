@@ -65,6 +65,10 @@ class AnyCar(House):
         self.world.plug()
         self.world.run(400)
 
+    def barred(self) -> bool:
+        """What such a car has at its departure is not promised: one that draws too much is stopped."""
+        return True
+
     @rule(sun_kw=st.floats(4.0, 9.0))
     def steady(self, sun_kw: float) -> None:
         """Whether such a car charges is not promised; that the commands fall silent is."""

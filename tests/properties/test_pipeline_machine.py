@@ -297,7 +297,8 @@ class House(RuleBasedStateMachine):
 
     def _times(self, index: int) -> None:
         sent = self.world.sent[index]
-        earlier = [item for item in self.world.sent[:index] if item.at_s > sent.at_s - 300]
+        since_s = max(sent.at_s - 300, self.world.plugged_s - 1)  # the start of another plug-in is another's
+        earlier = [item for item in self.world.sent[:index] if item.at_s > since_s]
         if command_off(sent.send) and not sent.send.safety and sent.send.settings.keys() == {"frc": 1}:
             starts = [i for i in earlier if i.send.settings.keys().get("frc") == 2 and i.before_a == 0]
             assert not starts, "stopped within the minimum on time"

@@ -181,6 +181,7 @@ class World:
     late_s: float = 1.0
     worth: Worth | None = None
     leaves_s: float | None = None
+    plugged_s: float = 0.0
     needs_wh: float = 0.0
     """What the car shall have taken in this session when it leaves."""
     sent: list[Sent] = field(default_factory=list)
@@ -345,6 +346,7 @@ class World:
         self.box.plugged, self.box.session_wh, self.box.pauses = True, 0.0, 0
         self.offer_a, self.offer_phases = self.box.amp, self.box.phases
         self.box.changes_s.clear()
+        self.plugged_s = self.now_s
 
     def unplug(self) -> None:
         """Take the car away; the box forgets `frc`."""

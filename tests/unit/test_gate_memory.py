@@ -536,6 +536,19 @@ def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None
     assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(NOW_S, 3)
 
 
+def test_a_start_that_arrived_at_its_second_try_has_its_minimum_on_time() -> None:
+    """Asked for, lost, asked for again, seen: it is ours, and may end 300 s after the second try."""
+    start = send(Charge(8, 1), current_a=8, force=Force.ON)
+    off = link_of(Off())
+    state = wrote(GateState(off_since_s=NOW_S - 900), start, off, NOW_S - 95)
+    tried = Pending(start.command, start.settings, NOW_S - 95, raising=True)
+    lost = link_of(Off(), pending=replace(tried, failed=True))
+    state = follow(state, lost, off, NOW_S - 80)
+    state = wrote(state, start, lost, NOW_S - 80)
+    state = follow(state, link_of(Charge(8, 1)), lost, NOW_S - 70)
+    assert asked(Off(), Charge(8, 1), state=state) == Hold("minimum on time, 220 s left", NOW_S + 220)
+
+
 @pytest.mark.parametrize(("age_s", "kept"), [(86_399.0, True), (86_400.0, False), (90_000.0, False)])
 def test_writes_are_forgotten_after_a_day(age_s: float, kept: bool) -> None:
     """Of both kinds: a day to the second."""
