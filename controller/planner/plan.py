@@ -11,8 +11,8 @@ from enum import StrEnum
 from controller.horizon import slot_at
 from controller.planner.ladder import Ladder, cost_ct, most_a
 from controller.planner.shadow import Solution, expected_values_ct, solve
-from controller.planner.task import CarPower, PlanSlot, Task
-from controller.planner.track import FULL_KWH, OFF
+from controller.planner.task import FULL_KWH, CarPower, PlanSlot, Task
+from controller.planner.track import OFF
 
 CLEAR_CT = 4.0
 """By how much the value of a slot stands off its price where the plan is decided about it, in ct/kWh.
