@@ -46,7 +46,8 @@ def sight(state: LoopState, status: ChargerStatus | None, limits: Limits, soc: S
         most_a = min(most_a, int(car.max_draw_a))
     return Sight(
         connected=link.connected,
-        complete=status is not None and status.car is CarState.COMPLETE,
+        # "complete" says a paused car too (go-e: full or paused): only one that leaves an offer alone is full.
+        complete=status is not None and status.car is CarState.COMPLETE and state.gate.unanswered,
         charging=isinstance(link.in_force, Charge),
         phases_set=min(link.phases_set, max(used)),
         power=CarPower(least_a, max(most_a, least_a), used),

@@ -3,7 +3,9 @@
 import asyncio
 import json
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from tests.faults.host_rig import HostRig
 
@@ -66,3 +68,23 @@ async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
         least = 30.0 + (unseen_wh + 50 - begun_wh) * PCT_PER_WH
         most = 30.0 + (rig.box.status()["eto"] - begun_wh) * PCT_PER_WH
         assert least - 1.0 <= known <= most + 0.5  # shown in whole percent, data some seconds old
+
+
+def leaves_in(minutes: int) -> str:
+    """Return a departure of every day at that time, in percent, for a battery that cannot be full by then."""
+    at = datetime.now(ZoneInfo("Europe/Berlin")) + timedelta(minutes=minutes)
+    return (
+        f'[[car]]\nname = "Bus"\nbattery_kwh = 300.0\n[[departure]]\ntime = "{at:%H:%M}"\ntarget_pct = 90.0\n'
+    )
+
+
+async def test_a_departure_in_percent_waits_for_a_word_and_ends_with_one(tmp_path: Path) -> None:
+    """Without sun: nothing while nobody says how full it is; all that is allowed at 20 %; off at 95 %."""
+    async with HostRig(tmp_path, strategy="ready_by", sun_w=0.0, more=leaves_in(40)) as rig:
+        await rig.until(lambda: rig.power_w < 100 and rig.box.frc == 1, 30, "nothing flows")
+        assert "How full Bus is, is not known" in await said(rig)
+        assert "20 % full now" in await said(rig, "20")
+        await rig.until(lambda: rig.box.frc == 2 and rig.box.amp == 16, 30, "all that is allowed")
+        await rig.until(lambda: rig.power_w > 3000, 30, "the car charges")
+        assert "95 % full now" in await said(rig, "95")
+        await rig.until(lambda: rig.box.frc == 1 and rig.power_w < 100, 30, "it has what it needs")
