@@ -17,7 +17,7 @@ EVEN_SHARE = 1 / 6
 PLENTY_A_DAY = 200
 """With so many writes a day the plain price paces them well (docs/decisions.md)."""
 
-SCARCE_EXPONENT = 0.9333
+SCARCE_EXPONENT = 1.72
 """How fast the price rises as fewer writes are allowed in a day (measured: docs/decisions.md)."""
 
 Times = tuple[float, ...]

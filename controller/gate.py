@@ -66,9 +66,12 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
     )
 
 
-def phase_price_ct(state: GateState, base_ct: float, limits: Limits) -> float:
-    """Return the price of a phase change: the fewer are left until the car is unplugged, the dearer."""
-    used = state.phase.changes / max(limits.phase_changes_per_plugin, 1)
+def phase_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limits) -> float:
+    """Return the price of a phase change: the more there were of late, the dearer, so that some are left.
+
+    All used up within a wild hour, they would leave the car on one phase for the rest of the day.
+    """
+    used = state.phase.weight(now_s) / max(limits.phase_changes_per_plugin, 1)
     return base_ct * exp(limits.phase_price_slope * used)
 
 

@@ -87,7 +87,7 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     if not link.connected:
         return state
     if not again and isinstance(action.command, Charge) and action.command.phases != link.phases_set:
-        state = replace(state, phase=PhaseHistory(now_s, state.phase.changes + 1))
+        state = replace(state, phase=state.phase.with_one(now_s))
     if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
         # The time of the last stop is kept: should this start not arrive, it has not ended the pause. Asked
         # for once more it begins now, and is ours as the first time.

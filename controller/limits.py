@@ -56,12 +56,12 @@ class Limits:
     """Of the day's writes, only a stop for comfort may use the last ones: no car is left on grid power
     because the sun took all the commands."""
 
-    write_price_slope: float = 5.138
+    write_price_slope: float = 5.554
     write_price_from: float = 0.0
-    day_price_slope: float = 2.685
-    day_price_from: float = 0.4303
+    day_price_slope: float = 1.629
+    day_price_from: float = 0.08915
     day_scarce_from: float = 0.9
-    phase_price_slope: float = 0.9662
+    phase_price_slope: float = 1.608
     """How prices rise as budgets empty; how they were found, and on which days: docs/decisions.md."""
 
     @property

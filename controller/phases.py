@@ -20,6 +20,9 @@ from controller.limits import Limits
 from controller.model import NEUTRAL_CAR, CarTraits, ChargerStatus
 from controller.reconcile import Link
 
+PACE_S = 14_400.0
+"""Over this long a change is forgotten by the price of the next, not by the limit (docs/decisions.md)."""
+
 
 class Switching(StrEnum):
     """Where a phase change of ours is."""
@@ -31,10 +34,19 @@ class Switching(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhaseHistory:
-    """What counts against further changes: the last one (monotonic s) and how many since plug-in."""
+    """What counts against further changes: the last one (monotonic s), how many since plug-in, and when."""
 
     last_change_s: float | None = None
     changes: int = 0
+    times_s: tuple[float, ...] = ()
+
+    def with_one(self, now_s: float) -> "PhaseHistory":
+        """Return the history with one more change."""
+        return PhaseHistory(now_s, self.changes + 1, (*self.times_s, now_s))
+
+    def weight(self, now_s: float) -> float:
+        """Return how many changes there were, each counting less the longer ago it was."""
+        return sum([max(1 - (now_s - at) / PACE_S, 0.0) for at in self.times_s])
 
 
 def switching(link: Link, now_s: float, limits: Limits) -> Switching:

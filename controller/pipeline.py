@@ -239,7 +239,7 @@ def _complete(
             prices.export_ct_per_kwh,
             write_ct,
             prices.start_ct,
-            gate.phase_price_ct(gate_state, prices.phase_change_ct, limits),
+            gate.phase_price_ct(gate_state, snap.now_s, prices.phase_change_ct, limits),
         ),
     )
 

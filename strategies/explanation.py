@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from controller.model import SiteSnapshot, Wish
 from strategies.economics import Economics
-from strategies.outlook import Outlook, expected_ct, later
+from strategies.outlook import Outlook, Spans, Weights, doubt_ct, expected_ct, later
 from strategies.set_points import group_slices, set_points
 
 HORIZON_TICKS = 1024
@@ -32,6 +32,8 @@ class Race:
     duration_s: float
     outlook: Outlook
     now: Outlook
+    spans_w: Spans
+    weights: Weights
 
     @property
     def regret_ct(self) -> float:
@@ -112,11 +114,11 @@ def time_left_s(race: Race, economics: Economics) -> float | None:
     groups = [_group(len(race.powers_w), place) for place in (race.here, race.rival)]
     if gain_ct <= 0 and groups[0] == groups[1]:
         return None
-    base_ct = _advantage(expected_ct(race.outlook, race.now, economics), *groups)
+    base_ct = _advantage_ct(race, race.outlook, economics, *groups)
 
     def lacking_ct(ticks: int) -> float:
-        ahead = later(race.outlook, ticks * race.duration_s, race.now)
-        grown_ct = _advantage(expected_ct(ahead, race.now, economics), *groups) - base_ct
+        ahead = later(race.outlook, ticks * race.duration_s, race.now, race.weights)
+        grown_ct = _advantage_ct(race, ahead, economics, *groups) - base_ct
         return missing_ct - ticks * gain_ct - grown_ct
 
     if lacking_ct(HORIZON_TICKS) > 0:
@@ -132,7 +134,11 @@ def _group(count: int, place: int) -> int:
     return next(group for group, (a, b) in enumerate(group_slices(count)) if a <= place < b)
 
 
-def _advantage(expected: tuple[float, float], here: int, rival: int) -> float:
+def _advantage_ct(race: Race, outlook: Outlook, economics: Economics, here: int, rival: int) -> float:
     """Return by how much the next minutes are dearer here than at the rival, in ct."""
-    costs_ct = (0.0, 0.0, *expected)
-    return costs_ct[here] - costs_ct[rival]
+    weights = race.weights
+    costs_ct = (0.0, 0.0, *expected_ct(outlook, race.spans_w, economics, weights))
+    powers_w = race.powers_w[race.here], race.powers_w[race.rival]
+    spread_w = weights.spread * outlook.change_w
+    doubt = doubt_ct(powers_w, outlook.surplus_w, spread_w, weights.next_s, economics)
+    return costs_ct[here] - costs_ct[rival] + doubt[0] - doubt[1]

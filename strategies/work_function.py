@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from controller.model import Off, SiteSnapshot, Wish
 from strategies import explanation
 from strategies.economics import Economics, Metric
-from strategies.outlook import TUNED, Outlook, expected_ct, follow
+from strategies.outlook import Outlook, Weights, doubt_ct, expected_ct, follow, leaned
 from strategies.set_points import allowed, current_range, draws_w, group_slices, index_of, set_points
 
 MAX_INTERVAL_S = 60.0
@@ -60,7 +60,7 @@ def decide(
     """
     if not snap.car_connected:
         return Wish(Off(), "no car is connected"), None
-    metric = Metric.of(snap.prices)
+    metric, weights = Metric.of(snap.prices, economics), leaned(economics)
     if past is None or (past.min_a, past.max_a) != current_range(snap.admissible):
         past = fresh_past(snap, metric)
     surplus_w = snap.surplus_w
@@ -76,9 +76,15 @@ def decide(
 
     one, three = group_slices(len(powers_w))[2:]
     spans_w = ((powers_w[one[0]], powers_w[one[1] - 1]), (powers_w[three[0]], powers_w[three[1] - 1]))
-    now = follow(None, surplus_w, duration_s, spans_w)
-    outlook = follow(past.outlook, surplus_w, duration_s, spans_w)
-    ahead = _ahead(snap, surplus_w, powers_w, economics, expected_ct(outlook, now, economics))
+    now = follow(None, surplus_w, duration_s, spans_w, weights)
+    outlook = follow(past.outlook, surplus_w, duration_s, spans_w, weights)
+    expected = expected_ct(outlook, spans_w, economics, weights)
+    soon = _soon(snap, surplus_w, powers_w, economics, weights, weights.spread * outlook.change_w)
+    ahead = [
+        *soon[:2],
+        *[cost + expected[0] for cost in soon[one[0] : one[1]]],
+        *[cost + expected[1] for cost in soon[three[0] : three[1]]],
+    ]
     standing = [a + b for a, b in zip(raw, ahead, strict=True)]
 
     here = index_of(snap, min_a, max_a)
@@ -107,6 +113,8 @@ def decide(
         duration_s=duration_s,
         outlook=outlook,
         now=now,
+        spans_w=spans_w,
+        weights=weights,
     )
     memory = Past(min_a, max_a, tuple([cost - least for cost in capped]), outlook)
     return explanation.wish(snap, race, economics), memory
@@ -128,26 +136,23 @@ def _running(
     return [power * below_ct if power <= room_w else at_room_ct + power * above_ct for power in powers_w]
 
 
-def _ahead(
+def _soon(
     snap: SiteSnapshot,
     surplus_w: float,
     powers_w: Sequence[float],
     economics: Economics,
-    expected: tuple[float, float],
+    weights: Weights,
+    spread_w: float,
 ) -> list[float]:
-    """Return what lies ahead of each set-point in ct: its phases' next minutes, and its own next seconds.
+    """Return what the next seconds cost at each set-point in ct, the doubt about them included.
 
     The last seconds of the interval are fresher than its mean, and their trend is carried on.
     """
     latest_w = surplus_w if snap.latest_base_import_w is None else -snap.latest_base_import_w
-    soon_w = surplus_w + TUNED.trend * (latest_w - surplus_w)
-    soon = _running(powers_w, soon_w, TUNED.next_s, economics)
-    one, three = group_slices(len(powers_w))[2:]
-    return [
-        *soon[:2],
-        *[cost + expected[0] for cost in soon[one[0] : one[1]]],
-        *[cost + expected[1] for cost in soon[three[0] : three[1]]],
-    ]
+    soon_w = surplus_w + weights.trend * (latest_w - surplus_w)
+    sure = _running(powers_w, soon_w, weights.next_s, economics)
+    doubt = doubt_ct(powers_w, soon_w, spread_w, weights.next_s, economics)
+    return [a + b for a, b in zip(sure, doubt, strict=True)]
 
 
 def _relaxed(raw: Sequence[float], metric: Metric) -> list[float]:

@@ -18,11 +18,11 @@ DAYS = Path(__file__).parents[2] / "benchmarks" / "days"
 
 BUDGETS = [
     # day, value, regret in ct, writes, starts, phase changes, least energy in kWh
-    ("payerne_20160620_1s__tracebase_h4", 20, 28.0, 170, 2, 3, 57.0),  # broken all day, plenty of sun
-    ("payerne_20160621_1s__tracebase_h1", 16, 8.8, 93, 4, 1, 21.0),  # thin sun, one phase
-    ("payerne_20160623_1s__tracebase_h3", 20, 6.7, 85, 2, 3, 60.0),  # nearly clear
-    ("payerne_20160625_1s__tracebase_h1", 16, 38.1, 145, 2, 3, 27.5),  # dark clouds, short sun
-    ("cimhub_day2_1s__tracebase_h3", 20, 46.1, 132, 2, 6, 51.0),  # the wildest recorded
+    ("payerne_20160620_1s__tracebase_h4", 20, 21.4, 196, 2, 3, 57.5),  # broken all day, plenty of sun
+    ("payerne_20160621_1s__tracebase_h1", 16, 6.5, 109, 5, 1, 21.5),  # thin sun, one phase
+    ("payerne_20160623_1s__tracebase_h3", 20, 12.0, 85, 2, 5, 60.0),  # nearly clear
+    ("payerne_20160625_1s__tracebase_h1", 16, 41.6, 170, 3, 5, 28.0),  # dark clouds, short sun
+    ("cimhub_day2_1s__tracebase_h3", 20, 65.1, 160, 2, 6, 47.0),  # the wildest recorded
 ]
 
 

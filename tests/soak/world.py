@@ -32,7 +32,7 @@ IDLE_S = 60
 """Between two decisions while no car is there: saves half of a year's work."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Written:
     """One write as it left, with what was true then."""
 
@@ -59,7 +59,7 @@ class Year(World):
         self.begun_s = self.now_s
         self.decisions = deque(maxlen=8)  # type: ignore[assignment]
         self.sent = deque(maxlen=8)  # type: ignore[assignment]
-        self.written: deque[Written] = deque(maxlen=2000)
+        self.written: deque[Written] = deque(maxlen=300)
         self.writes = self.lives = 0
         self.garbled = False
         self.on_since_s: float | None = None

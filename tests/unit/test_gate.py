@@ -59,11 +59,12 @@ def test_the_days_last_writes_are_for_stops(used: int, moves: int, stops: int) -
 
 
 def test_an_emptying_day_makes_writes_dear() -> None:
-    """Cheap while half is left, then rising without a step, and out of reach for trifles at the end."""
+    """Little dearer while half is left, never falling, and out of reach for trifles at the end."""
     prices = [
         budget.price_ct(spread(used).comfort_writes_s, NOON_S, 0.02, LIMITS) for used in range(0, 201, 5)
     ]
-    assert prices[:20] == pytest.approx([0.02] * 20)
+    assert prices[0] == 0.02
+    assert prices[100 // 5] < 3 * 0.02
     assert all(later >= earlier for earlier, later in itertools.pairwise(prices))
     assert prices[190 // 5] > 1.0
 

@@ -193,13 +193,22 @@ def test_a_car_allows_no_more_than_the_site_and_never_less_than_the_least() -> N
     assert (told.min_current_a, told.max_current_a) == (6, 6)
 
 
-@pytest.mark.parametrize(("changes", "price_ct"), [(0, 1.5), (3, 2.431), (6, 3.942)])
-def test_the_last_phase_changes_are_dear(changes: int, price_ct: float) -> None:
-    """1.5 ct, and with all six used 2.628 times as much: e to the power of 0.9662."""
-    state = GateState(phase=PhaseHistory(0.0, changes))
-    assert phase_price_ct(state, 1.5, LIMITS) == pytest.approx(price_ct, abs=0.001)
-    one = replace(LIMITS, phase_changes_per_plugin=1)
-    assert phase_price_ct(GateState(phase=PhaseHistory(0.0, 1)), 1.5, one) == pytest.approx(3.942, abs=0.001)
+@pytest.mark.parametrize(
+    ("ages_s", "price_ct"),
+    [
+        ((), 1.5),
+        ((0.0,), 2.4731),
+        ((7200.0,), 1.926),
+        ((7200.0, 7200.0), 2.4731),
+        ((14_400.0, 50_000.0), 1.5),
+    ],
+)
+def test_phase_changes_are_dear_after_many(ages_s: tuple[float, ...], price_ct: float) -> None:
+    """1.5 ct; one of two just made counts half of the slope of 1, two hours later half of that, then none."""
+    limits = replace(LIMITS, phase_changes_per_plugin=2, phase_price_slope=1.0)
+    times_s = tuple(NOW_S - age_s for age_s in ages_s)
+    state = GateState(phase=PhaseHistory(None, len(ages_s), times_s))
+    assert phase_price_ct(state, NOW_S, 1.5, limits) == pytest.approx(price_ct, abs=0.001)
 
 
 # -- a car that does not come back from pauses ------------------------------------------------------------
@@ -495,7 +504,7 @@ def test_a_start_is_remembered_whole() -> None:
         on_since_s=NOW_S,
         own_start=True,
         unanswered=False,
-        phase=PhaseHistory(NOW_S, 3),
+        phase=PhaseHistory(NOW_S, 3, (NOW_S,)),
         comfort_writes_s=(NOW_S - 1000, NOW_S),
         last_raise_s=NOW_S,
     )
@@ -533,7 +542,9 @@ def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None
     assert wrote(USED, stop, link_of(pending=once), NOW_S).off_since_s == USED.off_since_s
     assert wrote(paused, start, link_of(Off(), connected=False), NOW_S) == counted
     other = replace(first, settings=Settings(current_a=9))
-    assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(NOW_S, 3)
+    assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(
+        NOW_S, 3, (NOW_S,)
+    )
 
 
 def test_a_start_that_arrived_at_its_second_try_has_its_minimum_on_time() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from controller.model import Admissible, Charge, Command, Off, Prices, Quality, SiteSnapshot
 from strategies import set_points as sp
 from strategies import work_function as wf
-from strategies.economics import PHASE_WEIGHT, START_WEIGHT, WRITE_WEIGHT, Economics, Metric
+from strategies.economics import Economics, Metric, switching_weights
 from strategies.options import felt_economics
 from strategies.surplus import Surplus
 
@@ -79,7 +79,8 @@ def test_constant_conditions_end_in_the_static_optimum_and_silence(
     power_w = command.power_w() if isinstance(command, Charge) else 0.0
     rest_ct_per_h = economics.running_ct(power_w, surplus_w, 3600) - static_best(surplus_w, economics)
     # What is left after 8 h must cost less in all that time than the dearest move, as the engine prices it.
-    dearest_ct = 0.02 * WRITE_WEIGHT + 0.5 * START_WEIGHT + 1.5 * PHASE_WEIGHT
+    write, start, phase = switching_weights(economics)
+    dearest_ct = 0.02 * write + 0.5 * start + 1.5 * phase
     assert rest_ct_per_h * 3000 * 10 / 3600 <= dearest_ct + 1e-6
     assert len(moves) <= 4
 
@@ -89,7 +90,7 @@ def test_what_all_set_points_share_changes_nothing(surplus_w: float, extra_ct: f
     """A cost added to every set-point moves nothing: only differences count."""
     economics = Economics(20.0, 32.0, 8.0)
     shot = snap(surplus_w, Charge(8, 1))
-    past = wf.fresh_past(shot, Metric.of(shot.prices))
+    past = wf.fresh_past(shot, Metric.of(shot.prices, economics))
     shifted = dataclasses.replace(past, cost_ct=tuple(c + extra_ct for c in past.cost_ct))
     assert wf.decide(shot, past, economics)[0].target == wf.decide(shot, shifted, economics)[0].target
 

@@ -44,9 +44,9 @@ def move_ct(here: Point, there: Point) -> float:
     """Return the price of a move: one write, half a round trip off and on, a change of phases."""
     if here == there:
         return 0.0
-    price_ct = 0.02 * WRITE_WEIGHT
-    price_ct += 1.0 * START_WEIGHT / 2 if (here[0] == 0) != (there[0] == 0) else 0.0
-    return price_ct + (1.5 * PHASE_WEIGHT if here[1] != there[1] else 0.0)
+    price_ct = 0.02 * WRITE_WEIGHT.usual
+    price_ct += 1.0 * START_WEIGHT.usual / 2 if (here[0] == 0) != (there[0] == 0) else 0.0
+    return price_ct + (1.5 * PHASE_WEIGHT.usual if here[1] != there[1] else 0.0)
 
 
 def run_ct(point: Point, surplus_w: float, seconds: float) -> float:
@@ -83,7 +83,7 @@ class Rule:
 
 @pytest.fixture
 def _no_outlook(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wf, "TUNED", BLIND)
+    monkeypatch.setattr(wf, "leaned", lambda economics: BLIND)
     monkeypatch.setattr(wf, "expected_ct", lambda *args: (0.0, 0.0))
 
 
@@ -192,7 +192,7 @@ def test_what_a_car_really_draws_is_what_counts() -> None:
     assert past is not None
     off_ct, on_ct = past.cost_ct[1], past.cost_ct[POINTS.index((6, 3))]
     assert on_ct == 0.0
-    assert off_ct == pytest.approx(0.02 * WRITE_WEIGHT + START_WEIGHT / 2, abs=1e-9)
+    assert off_ct == pytest.approx(0.02 * WRITE_WEIGHT.usual + START_WEIGHT.usual / 2, abs=1e-9)
     assert dataclasses.replace(snap, car=CarTraits()).car.draw_w(Charge(6, 3)) == pytest.approx(4140.0)
 
 
