@@ -1,7 +1,7 @@
 """What the car at the cable wants: what it took since plug-in, and what is missing when it leaves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -18,9 +18,17 @@ FARTHEST_S = 72 * 3600.0
 """A departure beyond this is left to a later plan."""
 
 
+REFUSED_S = 60.0
+"""A car that takes nothing of an offer for so long is full; a start takes half a minute at most (chosen)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the loop sees of car and charger at one decision; energies in Wh since plug-in or ever."""
+    """What the loop sees of car and charger at one decision; energies in Wh since plug-in or ever.
+
+    `complete`: the car takes no more though it is offered. The charger's own word for that is no help, it
+    says the same of a car that we have paused.
+    """
 
     connected: bool = False
     complete: bool = False
@@ -46,8 +54,7 @@ def sight(state: LoopState, status: ChargerStatus | None, limits: Limits, soc: S
         most_a = min(most_a, int(car.max_draw_a))
     return Sight(
         connected=link.connected,
-        # "complete" says a paused car too (go-e: full or paused): only one that leaves an offer alone is full.
-        complete=status is not None and status.car is CarState.COMPLETE and state.gate.unanswered,
+        complete=status is not None and status.car is CarState.COMPLETE and _refused(state, status),
         charging=isinstance(link.in_force, Charge),
         phases_set=min(link.phases_set, max(used)),
         power=CarPower(least_a, max(most_a, least_a), used),
@@ -56,6 +63,12 @@ def sight(state: LoopState, status: ChargerStatus | None, limits: Limits, soc: S
         car=car.name,
         soc=soc,
     )
+
+
+def _refused(state: LoopState, status: ChargerStatus) -> bool:
+    """Return whether an offer of ours has stood for a while in what the charger reports."""
+    sent_s = state.link.last_write_s
+    return isinstance(state.link.in_force, Charge) and (sent_s is None or status.data_s > sent_s + REFUSED_S)
 
 
 class Wanted:
@@ -70,6 +83,8 @@ class Wanted:
     def observe(self, sight: Sight) -> None:
         """Take what is on the cable; a car that comes begins anew."""
         came = sight.connected and not self.sight.connected
+        if sight.connected and not sight.charging and self.sight.complete:
+            sight = replace(sight, complete=True)  # full is full, also while nothing is offered
         self.sight = sight
         if not sight.connected:
             self._begun_wh, self._asked = None, False
