@@ -22,7 +22,8 @@ DRAWN_S = 30
 """Distance of the points of a day's picture: small files, and nothing is hidden at this width."""
 
 
-def _figure(width: float, height: float) -> Any:
+def blank(width: float, height: float) -> Any:
+    """Return an empty picture of this size in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -31,7 +32,8 @@ def _figure(width: float, height: float) -> Any:
     return figure
 
 
-def _clean(axes: Any) -> None:
+def tidy(axes: Any) -> None:
+    """Take away the frame and draw a faint grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
 
@@ -45,7 +47,7 @@ def regret_against_commands(scores: Scores, path: Path) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     kinds = [kind for kind in scores.kinds if scores.labels("writes", kind)]
-    figure = _figure(5.6 * len(kinds), 4.6)
+    figure = blank(5.6 * len(kinds), 4.6)
     for axes, kind in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
         labels = scores.labels("writes", kind)
         asked = list(scores.days(Case(labels[0], kind)))
@@ -66,13 +68,13 @@ def regret_against_commands(scores: Scores, path: Path) -> None:
         axes.set_xlabel("commands a day")
         axes.set_ylabel("regret in ct a day")
         axes.set_title(f"{days_text(len(asked), kind)}, at {MAIN_VALUE_CT:g} ct/kWh", loc="left", fontsize=10)
-        _clean(axes)
-    _save(figure, path)
+        tidy(axes)
+    keep(figure, path)
 
 
 def energy_frontier(scores: Scores, kind: str, path: Path) -> None:
     """Draw car energy against the grid energy in it."""
-    figure = _figure(7.0, 4.6)
+    figure = blank(7.0, 4.6)
     axes = figure.subplots()
     points = frontier.curve(scores, kind)
     axes.plot([p.ev_grid_kwh for p in points], [p.ev_kwh for p in points], "o-", color=BLUE, ms=4, lw=1.2)
@@ -86,8 +88,8 @@ def energy_frontier(scores: Scores, kind: str, path: Path) -> None:
     axes.set_title(
         f"{days_text(_count(points), kind)}; {OURS} at {MAIN_VALUE_CT:g} ct/kWh", loc="left", fontsize=10
     )
-    _clean(axes)
-    _save(figure, path)
+    tidy(axes)
+    keep(figure, path)
 
 
 def _count(points: Sequence[Summary]) -> int:
@@ -174,7 +176,7 @@ def broken_day(days: Sequence[Day], path: Path) -> Day:
     slots = zip(day.pv_w[::every], day.load_w[::every], strict=True)
     sun_kw = [max(pv_w - load_w, 0.0) / 1000 for pv_w, load_w in slots]
     hours = [at * every * day.step_s / 3600 for at in range(len(sun_kw))]
-    figure = _figure(9.5, 1.15 * len(trails) + 0.6)
+    figure = blank(9.5, 1.15 * len(trails) + 0.6)
     for axes, trail in zip(figure.subplots(len(trails), 1, sharex=True, sharey=True), trails, strict=True):
         axes.fill_between(hours, sun_kw, color=YELLOW, alpha=0.45, lw=0)
         step = max(round(DRAWN_S / 3600 / max(trail.hours[1] - trail.hours[0], 1e-9)), 1)
@@ -186,12 +188,13 @@ def broken_day(days: Sequence[Day], path: Path) -> Day:
         axes.set_ylim(0, 11.5)
         axes.set_ylabel("kW", fontsize=7)
         axes.tick_params(labelsize=7)
-        _clean(axes)
+        tidy(axes)
     axes.set_xlabel("hour of the day (UTC)", fontsize=8)
-    _save(figure, path)
+    keep(figure, path)
     return chosen
 
 
-def _save(figure: Any, path: Path) -> None:
+def keep(figure: Any, path: Path) -> None:
+    """Write the picture into a file, the same bytes for the same picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Software": None})

@@ -30,12 +30,13 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """What the config wants of the plan: ct/kWh and W; None where it says nothing."""
+    """What the config wants of the plan: ct/kWh, W and Wh; None where it says nothing."""
 
     habits: tuple[Habit, ...] = ()
     ceiling_ct: float | None = None
     later_value_ct: float | None = None
     max_power_w: float | None = None
+    late_wh: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

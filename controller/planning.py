@@ -81,6 +81,7 @@ def make_task(
         charging_now=sight.charging and sight.phases_set in car.phases,
         start_ct=switching.start_ct,
         phase_change_ct=switching.phase_change_ct,
+        late_wh=wants.late_wh,
     )
 
 

@@ -78,7 +78,7 @@ def stays(
                 room_wh=habit.room_wh,
                 later_value_ct=habit.later_value_ct,
             )
-            yield session, Foreknowledge(prices.known, partial(_within, foreseen))
+            yield session, Foreknowledge(prices.known, partial(within, foreseen))
 
 
 def _surplus_w(day: Day, begin: int, end: int) -> list[float]:
@@ -103,7 +103,7 @@ def _times(habit: Habit, begin_s: float, end_s: float) -> Iterator[tuple[float, 
         day += timedelta(days=1)
 
 
-def _within(slots: Sequence[SurplusSlot], begin_s: float, end_s: float) -> Sequence[SurplusSlot]:
+def within(slots: Sequence[SurplusSlot], begin_s: float, end_s: float) -> Sequence[SurplusSlot]:
     """Return the quarter-hours that touch a span; `slots` have no gaps."""
     if not slots:
         return ()

@@ -16,6 +16,9 @@ FULL_KWH = 0.35
 OUT_OF_REACH = 0.75
 """The share of a missed kWh at which one above the ceiling is felt (docs/planner.md)."""
 
+LATE_S = 3 * 3600
+"""How long before the departure the late part may begin, at least (docs/planner.md)."""
+
 Costs = NDArray[np.float64]
 """The least cost in ct of reaching each energy; the last place is all that is more, if that is no matter."""
 
@@ -34,11 +37,15 @@ def optimum(task: Task) -> float:
     if task.room_wh is not None:
         reach = max(reach, (max(task.room_wh, 0.0) / 1000 + FULL_KWH) / unit_kwh)
         reach += task.car.max_a * max(task.car.phases) * sum(parts)  # one slot too many, at most
-    width = min(most, int(reach) + 1) + 1
+    late = late_part(task)
+    width = (min(most, int(reach) + 1) if late is None else most) + 1
     energy_kwh = np.arange(width) * unit_kwh
     cost = {(phases, on): np.full(width, np.inf) for phases in (1, 3) for on in (False, True)}
     cost[task.phases_now, task.charging_now][0] = 0.0
     for place, slot in enumerate(task.slots):
+        if late is not None and late[0] == place:
+            over_ct = np.maximum(energy_kwh - late[1], 0.0) * task.late_ct
+            cost = {state: costs + over_ct for state, costs in cost.items()}
         cost = _after(task, slot, parts, preference_ct(task, slot), cost)
         for before, need in ends:
             if before == place + 1:
@@ -108,6 +115,22 @@ def needs_of(task: Task) -> list[tuple[int, float]]:
         before = sum(slot.end_s <= departure.at_s + 1e-6 for slot in task.slots)
         needs[before] = max(needs.get(before, 0.0), min(departure.need_wh, room))
     return [(end, max(need for before, need in needs.items() if before <= end)) for end in sorted(needs)]
+
+
+def late_part(task: Task) -> tuple[int, float] | None:
+    """Return the slots before the late part of the largest need may begin, and what may be there then (kWh).
+
+    Three hours before the first departure that needs most, or twice as long as full power takes.
+    """
+    needs = needs_of(task)
+    if not needs or task.late_wh <= 0:
+        return None
+    before, need_wh = min(needs, key=lambda need: (-need[1], need[0]))
+    full_w = task.car.max_a * max(task.car.phases) * task.car.voltage_v
+    ahead_s = max(LATE_S, 2 * 3600 * task.late_wh / full_w)
+    end_s = task.slots[before - 1].end_s if before else -np.inf
+    begun = sum(slot.end_s <= end_s - ahead_s + 1e-6 for slot in task.slots)
+    return begun, max(need_wh - task.late_wh, 0.0) / 1000
 
 
 def money_ct(power_w: float, surplus_w: float, hours: float, import_ct: float, slot: PlanSlot) -> float:

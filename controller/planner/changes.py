@@ -41,7 +41,7 @@ def spare_kwh(befores: Sequence[int], over_kwh: Sequence[float], count: int) -> 
     """
     spare: list[float] = []
     for index, before in enumerate(befores):
-        spare += [min(over_kwh[index : len(befores)])] * (before - len(spare))
+        spare += [min(over_kwh[index:])] * (before - len(spare))
     return spare + [float("inf")] * (count - len(spare))
 
 

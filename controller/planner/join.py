@@ -18,7 +18,7 @@ def joined(task: Task, slots: Slots, tracks: Sequence[Track], prefer_ct: Sequenc
                 and first.choices[cut - 1] == second.choices[cut - 1]
             ):
                 continue
-            through = _at_needs(task, first, second, cut)
+            through = _at_marks(task, first, second, cut)
             cost = costs_a[cut] + costs_b[-1] - costs_b[cut] + _junction(task, first, second, cut)
             objective = cost + ends_ct(task, *through)
             if best is None or objective < best[0] - 1e-9:
@@ -66,11 +66,11 @@ def _junction(task: Task, first: Track, second: Track, cut: int) -> float:
     return paid(*_state(task, first.choices, cut)) - paid(*_state(task, second.choices, cut))
 
 
-def _at_needs(task: Task, first: Track, second: Track, cut: int) -> tuple[list[float], float]:
-    """Return the energy at each departure and at the end of a joined track, in kWh."""
+def _at_marks(task: Task, first: Track, second: Track, cut: int) -> tuple[list[float], float]:
+    """Return the energy at each mark and at the end of a joined track, in kWh."""
     shift = first.through_kwh[cut] - second.through_kwh[cut]
     at = [
-        first.through_kwh[before] if before <= cut else second.through_kwh[before] + shift
-        for before, _ in task.needs
+        first.through_kwh[mark.before] if mark.before <= cut else second.through_kwh[mark.before] + shift
+        for mark in task.marks
     ]
     return at, second.through_kwh[-1] + shift

@@ -10,7 +10,7 @@ from itertools import product
 
 from controller.planner.changes import Change, changes, fitting, spare_kwh
 from controller.planner.task import Task
-from controller.planner.track import FULL_KWH, OFF, Choice, Prices, Slots, Track, track_of
+from controller.planner.track import OFF, Choice, Prices, Slots, Track, ends_ct, track_of
 
 MOST_STEPS = 40
 """Mending ends after so many improvements: each is worth less than the one before."""
@@ -24,7 +24,7 @@ LEAST_CT = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class _Effect:
-    """What a change costs and, at the prices, loses in ct; what it brings until each departure and in all."""
+    """What a change costs and, at the prices, loses in ct; what it brings until each mark and in all."""
 
     change: Change
     cost_ct: float
@@ -54,12 +54,10 @@ class _Bench:
     ) -> None:
         self.task, self.slots, self.choices, self.prefer_ct = task, slots, track.choices, prefer_ct
         self.values_ct = prices.values_ct
-        self.befores = [before for before, _ in task.needs]
-        self.needs_kwh = [need_wh / 1000 for _, need_wh in task.needs]
-        self.room_kwh = None if task.room_wh is None else max(task.room_wh, 0.0) / 1000
+        self.befores = [mark.before for mark in task.marks]
         self.there_kwh = (*[track.through_kwh[before] for before in self.befores], track.through_kwh[-1])
         self.sums = [self._sum(place, choice) for place, choice in enumerate(track.choices)]
-        self.ending_ct = self._ending(self.there_kwh)
+        self.ending_ct = ends_ct(task, self.there_kwh[:-1], self.there_kwh[-1])
         earned_ct = sum(kwh * value for (kwh, _), value in zip(self.sums, self.values_ct, strict=True))
         self.distance_ct = self.ending_ct + earned_ct - prices.paid_ct
         self._lay_out()
@@ -95,18 +93,6 @@ class _Bench:
         kwh = ladder.energy_kwh[height]
         return kwh, ladder.cost_ct[height] + self.prefer_ct[place] * kwh
 
-    def _ending(self, there_kwh: Sequence[float]) -> float:
-        """Return what is missing at the departures or beyond the room, less what is worth later, in ct."""
-        wrong_kwh, total_kwh = 0.0, there_kwh[-1]
-        for kwh, need_kwh in zip(there_kwh, self.needs_kwh, strict=False):
-            if kwh < need_kwh:
-                wrong_kwh += need_kwh - kwh
-        room_kwh = self.room_kwh
-        if room_kwh is not None and total_kwh > room_kwh:
-            wrong_kwh += max(total_kwh - room_kwh - FULL_KWH, 0.0)
-            total_kwh = room_kwh
-        return wrong_kwh * self.task.miss_ct_per_kwh - self.task.later_value_ct * total_kwh
-
     def after(self, change: Change) -> list[Choice]:
         """Return the choices after a change."""
         changed = list(self.choices)
@@ -134,7 +120,7 @@ class _Bench:
         return found
 
     def _more(self, change: Change) -> tuple[float, ...]:
-        """Return what a change brings until each departure and in all, in kWh."""
+        """Return what a change brings until each mark and in all, in kWh."""
         more_kwh = [0.0] * len(self.there_kwh)
         for place, new in change:
             more = self._sum(place, new)[0] - self.sums[place][0]
@@ -168,7 +154,7 @@ class _Bench:
     def _gain(self, effect: _Effect) -> float:
         """Return by how much the track is cheaper after a change, in ct."""
         there = [kwh + more for kwh, more in zip(self.there_kwh, effect.more_kwh, strict=True)]
-        return self.ending_ct - self._ending(there) - effect.cost_ct
+        return self.ending_ct - ends_ct(self.task, there[:-1], there[-1]) - effect.cost_ct
 
     def best(self, effects: Sequence[_Effect]) -> Change | None:
         """Return the change that helps most, None where none does."""
@@ -194,8 +180,8 @@ class _Bench:
         """Yield changes completed by another slot that goes as high as just fits then."""
         for effect in cheap:
             there = [kwh + more for kwh, more in zip(self.there_kwh, effect.more_kwh, strict=True)]
-            over = [kwh - need_kwh for kwh, need_kwh in zip(there, self.needs_kwh, strict=False)]
-            spare = spare_kwh(self.befores, over, len(self.choices))
+            over = [kwh - need_wh / 1000 for kwh, (_, need_wh) in zip(there, self.task.needs, strict=False)]
+            spare = spare_kwh(self.befores[: len(over)], over, len(self.choices))
             taken = dict(effect.change)
             for place, (phases, height) in enumerate(self.choices):
                 if phases and place not in taken:

@@ -10,16 +10,24 @@ from enum import StrEnum
 
 from controller.horizon import slot_at
 from controller.planner.ladder import Ladder, cost_ct, most_a
-from controller.planner.shadow import Solution, solve
-from controller.planner.task import CarPower, PlanSlot, Task
-from controller.planner.track import FULL_KWH, OFF
+from controller.planner.shadow import Solution, expected_values_ct, solve
+from controller.planner.task import FULL_KWH, CarPower, PlanSlot, Task
+from controller.planner.track import OFF
 
-CLEAR_CT = 2.0
+CLEAR_CT = 4.0
 """By how much the value of a slot stands off its price where the plan is decided about it, in ct/kWh.
 
 In hours of one price the shadow price is that very price: it says how dear the need is and not which of the
-hours to take. Wide enough for the fast loop to see within minutes, small against any tariff (chosen).
+hours to take. Wide enough for the fast loop to see within minutes and to stop what it has begun; what lies
+between is a blend of sun and grid that hardly pays. Chosen on half of the sessions of `benchmarks.sessions`.
 """
+
+SUN_CT = 2.0
+"""By how much the value stands off the feed-in price where the sun is to be taken (chosen so too)."""
+
+TIE_CT = 1.0
+"""A shadow price this near to the price of a slot is that price: a start and a change of phases are worth
+about as much to a quarter at full power (chosen)."""
 
 GUARD_MARGIN_S = 300.0
 """The latest start is this much earlier than power and need alone would say: a pause's end, a car that
@@ -91,6 +99,8 @@ class Plan:
 def make_plan(task: Task) -> Plan:
     """Return the plan of a task. Raises nothing; without slots the plan is empty."""
     found = solve(task)
+    if any(len(set(slot.surplus_w)) > 1 for slot in task.slots):
+        found = replace(found, values_ct=expected_values_ct(task))
     slots = tuple([_planned(task, found, place) for place in range(len(task.slots))])
     through = found.track.through_kwh
     missing = [need_wh - through[before] * 1000 for before, need_wh in task.needs]
@@ -196,18 +206,55 @@ def _planned(task: Task, found: Solution, place: int) -> PlannedSlot:
 
 
 def _value_ct(task: Task, found: Solution, place: int) -> float:
-    """Return the value to follow: the shadow price, moved off the slot's own price where that decides."""
-    shadow_ct = found.values_ct[place] - found.prefer_ct[place]
-    ladders, (phases, height) = found.slots[place], found.track.choices[place]
+    """Return the value to follow: the shadow price, moved off the slot's own price where both are the same.
+
+    There the price says how dear the need is and not which of the hours to take, and the track decides.
+    """
     reason = _reason(task, found, place)
     if reason is Reason.FULL:
         return task.later_value_ct  # how full it is is only reckoned: the car itself knows, and stops
-    if not ladders or reason is Reason.LATER:
-        return shadow_ct
+    value_ct = max(found.values_ct[place] - found.prefer_ct[place], _sun_ct(task, found, place))
+    ladders, (phases, height) = found.slots[place], found.track.choices[place]
+    if not ladders:
+        return value_ct
+    if reason is Reason.LATER:
+        price_ct = task.slots[place].import_ct_per_kwh
+        beside = abs(value_ct - price_ct) > TIE_CT
+        return value_ct if beside else max(price_ct - CLEAR_CT, _sun_ct(task, found, place))
     if phases != OFF:
-        return min(max(shadow_ct, _top_ct(ladders[phases], height) + CLEAR_CT), task.miss_ct_per_kwh)
-    least_ct = min(ladder.cost_ct[0] / ladder.energy_kwh[0] for ladder in ladders.values())
-    return min(shadow_ct, max(least_ct - CLEAR_CT, min(task.later_value_ct, shadow_ct)))
+        return min(_chosen_ct(value_ct, ladders[phases], height), task.miss_ct_per_kwh)
+    first_ct = min(ladder.cost_ct[0] / ladder.energy_kwh[0] for ladder in ladders.values())
+    if value_ct > first_ct + TIE_CT:
+        return value_ct
+    wary_ct = max(first_ct - CLEAR_CT, min(task.later_value_ct, value_ct))
+    return max(min(value_ct, wary_ct), _sun_ct(task, found, place))
+
+
+def _chosen_ct(value_ct: float, ladder: Ladder, height: int) -> float:
+    """Return the value in a slot that the track takes up to this height of its ladder."""
+    top_ct = _top_ct(ladder, height)
+    next_ct = ladder.slopes[height] if height < len(ladder.slopes) else float("inf")
+    if value_ct < top_ct - TIE_CT:
+        return value_ct  # other skies say wait
+    if next_ct <= top_ct + TIE_CT:
+        return max(value_ct, top_ct + CLEAR_CT)
+    least_ct = min(top_ct + CLEAR_CT, (top_ct + next_ct) / 2)
+    if abs(value_ct - next_ct) <= TIE_CT:  # nor does the next step pay: stand off from it
+        return max(least_ct, next_ct - CLEAR_CT)
+    return max(value_ct, least_ct)
+
+
+def _sun_ct(task: Task, found: Solution, place: int) -> float:
+    """Return the least value in a slot so that the sun is taken that really shines, in ct.
+
+    While more is wanted and nothing cheaper than the sun is ahead, sun now is as cheap as sun later and
+    surer: it may not be left for a forecast. Where there is more of it than the car can take, the shadow
+    price is the feed-in price itself and says nothing.
+    """
+    export_ct, shadow_ct = task.slots[place].export_ct_per_kwh, found.values_ct[place]
+    if shadow_ct < export_ct - TIE_CT:
+        return float("-inf")
+    return min(export_ct + SUN_CT, max(shadow_ct, task.later_value_ct))
 
 
 def _top_ct(ladder: Ladder, height: int) -> float:

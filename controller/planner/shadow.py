@@ -8,13 +8,14 @@ tracks from both sides of the step are joined and mended.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from controller.planner.join import joined
 from controller.planner.ladder import ladders
 from controller.planner.mend import mended
 from controller.planner.task import Task
-from controller.planner.track import FULL_KWH, Choice, Prices, Slots, Track, best_track, ending_ct, track_of
+from controller.planner.track import Choice, Prices, Slots, Track, best_track, ending_ct, track_of
 
 PASSES = 16
 """Tries along one way; most end after 3 to 8, because the bound cannot rise any more."""
@@ -93,6 +94,24 @@ def _starts(task: Task, slots: Slots, prefer: Sequence[float], search: "_Search"
     yield from tracks[1:MORE_STARTS]
 
 
+def expected_values_ct(task: Task) -> tuple[float, ...]:
+    """Return what a kWh is worth in each slot, meaned over the scenarios of the sun, in ct.
+
+    Each scenario meets the needs by itself: under a dark sky a kWh is worth what the grid will cost, under a
+    bright one what the sun does. Who does not know which of them it will be pays the mean for waiting.
+    """
+    prefer = _preference(task)
+    means = [0.0] * len(task.slots)
+    for scenario, weight in enumerate(task.weights):
+        one = tuple([replace(slot, surplus_w=(slot.surplus_w[scenario],)) for slot in task.slots])
+        alone = replace(task, slots=one, weights=(1.0,))
+        search = _Search(alone, ladders(alone), prefer)
+        search.run()
+        for place, value_ct in enumerate(search.prices().values_ct):
+            means[place] += weight * min(value_ct, task.miss_ct_per_kwh)
+    return tuple(means)
+
+
 def _misses(task: Task, track: Track) -> bool:
     """Return whether a departure is not met."""
     return any(track.through_kwh[before] < need_wh / 1000 - 1e-9 for before, need_wh in task.needs)
@@ -111,7 +130,7 @@ def _preference(task: Task) -> tuple[float, ...]:
     return tuple(found)
 
 
-Way = tuple[int, ...]
+Way = tuple[float, ...]
 """By how much each price changes together: -1, 0 or 1."""
 
 
@@ -124,47 +143,50 @@ class _Try:
     short_kwh: float
 
 
-def _way(parts: dict[int, int], count: int) -> Way:
-    """Return the way of these prices, of so many."""
-    return tuple([parts.get(knob, 0) for knob in range(count)])
-
-
 def _moved(prices_ct: Sequence[float], way: Way, step_ct: float) -> list[float]:
     """Return the prices so far along a way."""
     return [price_ct + part * step_ct for price_ct, part in zip(prices_ct, way, strict=True)]
 
 
 class _Search:
-    """The prices of departures and of room (the last one), and the tracks met on the way."""
+    """The prices of the marks, and the tracks met on the way.
+
+    The price of a need raises what a kWh is worth before it, the price of a bound lowers it.
+    """
 
     def __init__(self, task: Task, slots: Slots, prefer: Sequence[float]) -> None:
         self.task, self.slots, self.prefer = task, slots, prefer
-        self.needs = task.needs
-        self.room_kwh = None if task.room_wh is None else max(task.room_wh, 0.0) / 1000
-        self.prices_ct = [0.0] * (len(self.needs) + 1)
+        self.marks = task.marks
+        self.signs = [1.0 if mark.short_ct > 0 else -1.0 for mark in task.marks]
+        self.prices_ct = [0.0] * len(task.marks)
         self.bound_ct = float("-inf")
         self.seen: dict[tuple[Choice, ...], Track] = {}
 
     def values(self) -> list[float]:
         """Return the value of a kWh in each slot at the present prices."""
-        value_ct = self.task.later_value_ct - self.prices_ct[-1] + sum(self.prices_ct[:-1])
-        result: list[float] = []
-        for (before, _), price_ct in zip(self.needs, self.prices_ct, strict=False):
-            result += [value_ct] * (before - len(result))
-            value_ct -= price_ct
-        return result + [value_ct] * (len(self.slots) - len(result))
+        falls = [0.0] * (len(self.slots) + 1)
+        value_ct = self.task.later_value_ct
+        for mark, sign, price_ct in zip(self.marks, self.signs, self.prices_ct, strict=True):
+            value_ct += sign * price_ct
+            falls[mark.before] += sign * price_ct
+        result = []
+        for fall_ct in falls[:-1]:
+            value_ct -= fall_ct
+            result.append(value_ct)
+        return result
 
     def run(self) -> None:
         """Seek the prices that raise the bound most, one after the other, and two at once.
 
-        Two at once change what a kWh is worth between two departures, or after the last one, and nothing
-        else: the bound often has a ridge there.
+        Two at once change what a kWh is worth between two marks and nothing else: the bound often has a ridge
+        there.
         """
-        count = len(self.needs)
-        last = count if self.room_kwh is None else count + 1
-        ways = [_way({knob: 1}, count + 1) for knob in reversed(range(last))]
+        order = sorted(range(len(self.marks)), key=lambda knob: self.marks[knob].before)
+        ways = [self._way(knob) for knob in reversed(order)]
         ways += [
-            _way({knob: 1, knob + 1: -1 if knob + 1 < count else 1}, count + 1) for knob in range(last - 1)
+            self._way(one, other)
+            for one, other in pairwise(order)
+            if self.marks[one].before < self.marks[other].before
         ]
         self._track()
         for sweep in range(SWEEPS):
@@ -173,6 +195,14 @@ class _Search:
                 self._climb(way, *((FIRST_CT, ENOUGH_CT) if sweep == 0 else (ANEW_CT, WORTH_CT)))
             if len(ways) <= 1 or self.bound_ct < before_ct + WORTH_CT:
                 return
+
+    def _way(self, knob: int, other: int | None = None) -> Way:
+        """Return the way that makes a kWh worth more until one mark, but not until the other."""
+        way = [0.0] * len(self.marks)
+        way[knob] = self.signs[knob]
+        if other is not None:
+            way[other] = -self.signs[other]
+        return tuple(way)
 
     def tracks(self) -> list[Track]:
         """Return all tracks met, and one joined of those cheapest at the prices, on both sides of a step."""
@@ -200,8 +230,8 @@ class _Search:
         here = self._try(way, begun_ct, 0.0)
         up = 1.0 if here.short_kwh > 0 else -1.0
         most_ct = min(
-            (self._most_ct(knob) - price_ct if up * part > 0 else price_ct)
-            for knob, (part, price_ct) in enumerate(zip(way, begun_ct, strict=True))
+            (max(mark.short_ct, mark.over_ct) - price_ct if up * part > 0 else price_ct)
+            for mark, part, price_ct in zip(self.marks, way, begun_ct, strict=True)
             if part
         )
         before, there, step_ct = here, here, first_ct
@@ -212,22 +242,14 @@ class _Search:
             step_ct *= 4
         return (before, there) if up > 0 else (there, before)
 
-    def _most_ct(self, knob: int) -> float:
-        """Return the dearest price of a departure or of room: beyond, weak duality would not hold."""
-        room = knob == len(self.needs)
-        return self.task.miss_ct_per_kwh + (max(self.task.later_value_ct, 0.0) if room else 0.0)
-
     def _try(self, way: Way, begun_ct: tuple[float, ...], step_ct: float) -> _Try:
-        """Return the bound so far along a way, and what is short there: of needs, of room."""
+        """Return the bound so far along a way, and by how much it rises there."""
         self.prices_ct = _moved(begun_ct, way, step_ct)
         track = self._track()
         short_kwh = sum(
-            part * (need_wh / 1000 - track.through_kwh[before])
-            for part, (before, need_wh) in zip(way, self.needs, strict=False)
+            part * sign * (mark.kwh - track.through_kwh[mark.before])
+            for part, sign, mark in zip(way, self.signs, self.marks, strict=True)
         )
-        if way[-1] and self.room_kwh is not None:
-            over = self.prices_ct[-1] > self.task.later_value_ct
-            short_kwh += way[-1] * (track.through_kwh[-1] - self.room_kwh - (FULL_KWH if over else 0.0))
         return _Try(step_ct, self._bound(track), short_kwh if abs(short_kwh) > 1e-9 else 0.0)
 
     def _track(self) -> Track:
@@ -241,24 +263,22 @@ class _Search:
         return track
 
     def _bound(self, track: Track) -> float:
-        """Return what the track costs where a kWh earns its value and needs and room are paid for.
+        """Return what the track costs where each mark pays its price for what is there until then.
 
-        Weak duality: no track is cheaper than the cheapest of these at any prices.
+        Weak duality: no track is cheaper than the cheapest of these, at any prices up to what the marks cost.
         """
         through = track.through_kwh
         bound_ct = track.objective_ct - ending_ct(self.task, through) + self._paid_ct()
-        for price_ct, (before, _) in zip(self.prices_ct, self.needs, strict=False):
-            bound_ct -= price_ct * through[before]
-        return bound_ct - (self.task.later_value_ct - self.prices_ct[-1]) * through[-1]
+        for mark, sign, price_ct in zip(self.marks, self.signs, self.prices_ct, strict=True):
+            bound_ct -= sign * price_ct * through[mark.before]
+        return bound_ct - self.task.later_value_ct * through[-1]
 
     def _paid_ct(self) -> float:
-        """Return what the departures pay for their needs, less what room costs at its price."""
-        needs_kwh = [need_wh / 1000 for _, need_wh in self.needs]
-        paid_ct = sum(price * kwh for price, kwh in zip(self.prices_ct, needs_kwh, strict=False))
-        if self.room_kwh is None:
-            return paid_ct
-        over_ct = max(self.prices_ct[-1] - self.task.later_value_ct, 0.0)
-        return paid_ct - self.prices_ct[-1] * self.room_kwh - over_ct * FULL_KWH
+        """Return what the marks pay for all that they are to have."""
+        return sum(
+            sign * price_ct * mark.kwh
+            for mark, sign, price_ct in zip(self.marks, self.signs, self.prices_ct, strict=True)
+        )
 
     def prices(self) -> Prices:
         """Return the present prices as mending needs them."""

@@ -18,6 +18,13 @@ WEIGHTS = (0.3, 0.4, 0.3)
 """How much the tenth, the middle and the ninetieth percentile of the sun count (planning.md 3.5)."""
 
 
+FULL_KWH = 0.35
+"""What a plan may go beyond a full battery: a quarter-hour at the least power. The car stops by itself."""
+
+LATE_S = 3 * 3600.0
+"""How long before the departure the late part may begin, at least; twice what full power takes (chosen)."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanSlot:
     """One stretch of time. `surplus_w` has one value per scenario; `cap_w` bounds the car where one does.
@@ -66,6 +73,16 @@ class CarPower:
         return self.max_a * max(self.phases) * self.voltage_v
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How much there should be after so many slots, and what each kWh less or more costs, in ct."""
+
+    before: int
+    kwh: float
+    short_ct: float
+    over_ct: float
+
+
 @dataclass(frozen=True)
 class Task:
     """Everything a plan depends on.
@@ -73,7 +90,8 @@ class Task:
     `later_value_ct` is what a kWh beyond all needs is worth; `room_wh` what the battery still takes, None
     where that is not known. `ceiling_ct` is the dearest kWh to buy unless a departure would be missed.
     `later_is_better_ct` is what an hour of one price is dearer at the beginning than right before the
-    departure: sun may still come.
+    departure: sun may still come. `late_wh` of the largest need come in the last hours, so that the battery
+    does not stand full for long, where that costs at most `late_ct` per kWh more.
     """
 
     slots: tuple[PlanSlot, ...]
@@ -88,7 +106,9 @@ class Task:
     start_ct: float = 1.0
     phase_change_ct: float = 1.5
     miss_ct_per_kwh: float = 200.0
-    later_is_better_ct: float = 1.0
+    later_is_better_ct: float = 0.25
+    late_wh: float = 0.0
+    late_ct: float = 2.0
 
     @cached_property
     def needs(self) -> tuple[tuple[int, float], ...]:
@@ -106,6 +126,26 @@ class Task:
                 found[-1] = (before, need_wh)
             else:
                 found.append((before, need_wh))
+        return tuple(found)
+
+    @cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """Return all that energy is held against: needs first, then the late part, then the battery's room.
+
+        What is beyond the room is worth nothing later; beyond what is tolerated it costs as much as a miss.
+        """
+        found = [Mark(before, need_wh / 1000, self.miss_ct_per_kwh, 0.0) for before, need_wh in self.needs]
+        if self.late_wh > 0 and found:
+            largest = next(mark for mark in found if mark.kwh == found[-1].kwh)
+            late_s = max(LATE_S, 2 * self.late_wh / self.car.max_w * 3600)
+            begin_s = self.slots[largest.before - 1].end_s - late_s if largest.before else float("-inf")
+            before = sum(slot.end_s <= begin_s + 1e-6 for slot in self.slots)
+            early_kwh = max(largest.kwh - self.late_wh / 1000, 0.0)
+            found.append(Mark(before, early_kwh, 0.0, self.late_ct))
+        if self.room_wh is not None:
+            room_kwh, count = max(self.room_wh, 0.0) / 1000, len(self.slots)
+            found.append(Mark(count, room_kwh, 0.0, max(self.later_value_ct, 0.0)))
+            found.append(Mark(count, room_kwh + FULL_KWH, 0.0, self.miss_ct_per_kwh))
         return tuple(found)
 
 

@@ -11,8 +11,6 @@ from controller.planner.ladder import Ladder
 from controller.planner.task import Task
 
 OFF = 0
-FULL_KWH = 0.35
-"""What a plan may go beyond a full battery: a quarter-hour at the least power. The car stops by itself."""
 Choice = tuple[int, int]
 """Phases and height on their ladder; (0, 0) is off."""
 
@@ -31,7 +29,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What a kWh earns in each slot, and what the departures pay for their needs less what room costs, in ct.
+    """What a kWh earns in each slot, and what is paid at the marks (needs) or taken (bounds), in ct.
 
     No track is cheaper than `paid_ct` and the least of what any track costs beside what it earns.
     """
@@ -109,21 +107,16 @@ def track_of(task: Task, slots: Slots, choices: Sequence[Choice], prefer_ct: Seq
 
 
 def ending_ct(task: Task, through_kwh: Sequence[float]) -> float:
-    """Return what is missing at the departures, less the later value of what is there, in ct."""
-    return ends_ct(task, [through_kwh[before] for before, _ in task.needs], through_kwh[-1])
+    """Return what is missing or too much at the marks, less the later value of what is there, in ct."""
+    return ends_ct(task, [through_kwh[mark.before] for mark in task.marks], through_kwh[-1])
 
 
 def ends_ct(task: Task, at_kwh: Sequence[float], total_kwh: float) -> float:
-    """Return the same from the energy at each departure and in all; beyond the room it is worth nothing."""
-    beyond = 0.0
-    if task.room_wh is not None:
-        room_kwh = max(task.room_wh, 0.0) / 1000
-        beyond = max(total_kwh - room_kwh - FULL_KWH, 0.0)
-        total_kwh = min(total_kwh, room_kwh)
-    missing = sum(
-        max(need_wh / 1000 - kwh, 0.0) for kwh, (_, need_wh) in zip(at_kwh, task.needs, strict=True)
-    )
-    return (missing + beyond) * task.miss_ct_per_kwh - task.later_value_ct * total_kwh
+    """Return the same from the energy at each mark and in all."""
+    cost = -task.later_value_ct * total_kwh
+    for kwh, mark in zip(at_kwh, task.marks, strict=True):
+        cost += (mark.kwh - kwh) * mark.short_ct if kwh < mark.kwh else (kwh - mark.kwh) * mark.over_ct
+    return cost
 
 
 def switching_ct(task: Task, choices: Sequence[Choice]) -> float:

@@ -362,6 +362,7 @@ class Settings(_Section):
             plan.ceiling_ct_per_kwh,
             plan.later_value_ct_per_kwh,
             plan.max_power_w,
+            1000 * (plan.late_kwh or 0.0),
         )
 
     def limits(self) -> Limits:

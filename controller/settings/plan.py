@@ -93,3 +93,10 @@ class PlanSettings(_Section):
     max_power_w: float | None = Field(
         None, ge=1000, le=50_000, description="most power that is planned with, e.g. 4200; default: the car's"
     )
+    late_kwh: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="so much of the need comes in the last hours before the departure, so that the battery "
+        "does not stand full; given up where it costs more than 2 ct/kWh; default: none",
+    )

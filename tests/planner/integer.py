@@ -17,6 +17,10 @@ FULL_KWH = 0.35
 """What may go beyond a full battery for nothing (docs/planner.md)."""
 
 
+LATE_S = 10_800.0
+"""How long before the departure the late part may begin, at least (docs/planner.md)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The cheapest plan found and what no plan can be cheaper than, in ct; equal where `proven`."""
@@ -108,6 +112,17 @@ class _Program:
             there = sum(energy for energy, over in zip(self.energy, ended, strict=True) if over)
             self.demand(missing + there >= need_kwh)
             self.cost += task.miss_ct_per_kwh * missing
+        if task.late_wh > 0 and needed:
+            most_kwh = max(needed.values())
+            end_s = min(end_s for end_s, need_kwh in needed.items() if need_kwh == most_kwh)
+            full_w = task.car.voltage_v * task.car.max_a * max(task.car.phases)
+            late_s = end_s - max(LATE_S, 7200 * task.late_wh / full_w)
+            early = sum(
+                e for e, slot in zip(self.energy, task.slots, strict=True) if slot.end_s <= late_s + 1e-6
+            )
+            too_early = self.number()
+            self.demand(too_early >= early - max(most_kwh - task.late_wh / 1000, 0.0))
+            self.cost += task.late_ct * too_early
         if room_kwh is None:
             self.cost -= task.later_value_ct * total
         else:

@@ -14,17 +14,17 @@ NEEDS = st.sampled_from([0.0, 200.0, 345.0, 700.0, 1300.0, 4000.0, 30_000.0])
 
 @st.composite
 def small_tasks(draw: st.DrawFn, most_slots: int = 8, scenarios: int = 1, uneven: bool = False) -> Task:
-    """Return up to two hours of odd prices, suns, caps, needs and states.
+    """Return up to two or eight hours of odd prices, suns, caps, needs and states.
 
     With `uneven` the first slot is partial, as it is at any moment that is no quarter of an hour.
     """
-    count = draw(st.integers(1, most_slots))
+    count, slot_s = draw(st.integers(1, most_slots)), draw(st.sampled_from([900.0, 3600.0]))
     level = draw(st.one_of(st.none(), PRICES))  # often all prices are one
     cut_s = draw(st.sampled_from([0.0, 37.0, 600.0])) if uneven else 0.0
     slots = tuple(
         PlanSlot(
-            cut_s if place == 0 else 900.0 * place,
-            900.0 * (place + 1),
+            cut_s if place == 0 else slot_s * place,
+            slot_s * (place + 1),
             draw(PRICES) if level is None else level,
             draw(st.sampled_from([8.0, 0.0, 20.0])),
             tuple(sorted(draw(SUNS) for _ in range(scenarios))),
@@ -40,7 +40,7 @@ def small_tasks(draw: st.DrawFn, most_slots: int = 8, scenarios: int = 1, uneven
     return Task(
         slots=slots,
         departures=tuple(
-            Departure(900.0 * end, need) for end, need in zip(sorted(ends), sorted(needs), strict=True)
+            Departure(slot_s * end, need) for end, need in zip(sorted(ends), sorted(needs), strict=True)
         ),
         weights=(1.0,) if scenarios == 1 else WEIGHTS,
         car=draw(st.sampled_from([CarPower(), CarPower(8, 13, (3,)), CarPower(max_a=10, phases=(1,))])),
@@ -50,6 +50,7 @@ def small_tasks(draw: st.DrawFn, most_slots: int = 8, scenarios: int = 1, uneven
         phases_now=draw(st.sampled_from([1, 3])),
         charging_now=draw(st.booleans()),
         later_is_better_ct=draw(st.sampled_from([0.0, 1.0])),
+        late_wh=draw(st.sampled_from([0.0, 0.0, 700.0, 3000.0])),
     )
 
 

@@ -137,3 +137,46 @@ def test_without_slots_there_is_an_empty_plan() -> None:
     assert made.slots == ()
     assert made.at(T0) is None
     assert made.energy_wh == 0
+
+
+# -- uncertain sun -----------------------------------------------------------------------------------------
+
+SKIES = (0.2, 1.0, 1.6)
+"""The dark sky brings 1 kW where 5 are expected: too little for any charging."""
+
+
+def test_before_an_uncertain_sun_a_kwh_is_worth_a_mixture() -> None:
+    """A bright morning would bring all of it at 8 ct, a dark one nothing: between both, and no grid yet."""
+    made = make_plan(task([32.0] * 48, [0.0] * 16 + [5_000.0] * 32, need_wh=16_000.0, spread=SKIES))
+    assert all(9.0 < slot.value_ct_per_kwh < 30.0 for slot in made.slots[:12])
+    certain = make_plan(task([32.0] * 48, [0.0] * 16 + [1_000.0] * 32, need_wh=16_000.0))
+    assert all(slot.value_ct_per_kwh > 24.0 for slot in certain.slots[:12])
+
+
+def test_the_sun_of_now_is_not_left_for_a_forecast() -> None:
+    """More sun ahead than the car takes is worth its feed-in price; that of now is taken all the same."""
+    sun_w = [4_000.0] * 8 + [0.0] * 40 + [8_000.0] * 24
+    for other in ({"need_wh": 5_000.0, "room_wh": 5_000.0}, {"room_wh": 6_000.0}):
+        made = make_plan(task([32.0] * 72, sun_w, spread=(0.6, 1.0, 1.3), later_value_ct=14.0, **other))  # type: ignore[arg-type]
+        assert all(9.0 <= slot.value_ct_per_kwh <= 16.0 for slot in made.slots[:8])
+
+
+def test_the_sun_of_now_is_sold_where_the_grid_gets_cheaper() -> None:
+    """Room for 5 kWh, and two hours in which one is paid for taking: sun at 8 ct is too dear."""
+    made = make_plan(task([32.0] * 16 + [-10.0] * 8, [4_000.0] * 24, room_wh=5_000.0, later_value_ct=14.0))
+    assert all(slot.value_ct_per_kwh < 8.0 for slot in made.slots[:8])
+
+
+def test_half_a_cent_counts_in_a_night() -> None:
+    """Without sun nothing is gained by waiting: the cheapest hours are taken, early as they are."""
+    made = make_plan(task([30.6] * 8 + [29.9] * 8 + [30.4] * 32, need_wh=20_000.0))
+    assert sum(slot.expected_wh for slot in made.slots[8:16]) >= 0.9 * 20_000.0
+    assert sum(slot.expected_wh for slot in made.slots[:8]) == 0
+
+
+def test_a_value_stands_off_the_price_it_does_not_pay() -> None:
+    """Sun for a part of the power and grid at the shadow price: neither bought on nor refused by a hair."""
+    made = make_plan(task([32.0] * 40, [700.0] * 40, need_wh=40_000.0))
+    beside = [slot for slot in made.slots if slot.phases == 1 and slot.expected_wh < 350.0]
+    assert len(beside) > 10
+    assert all(21.0 < slot.value_ct_per_kwh <= 30.0 for slot in beside)

@@ -1,23 +1,19 @@
 """The planner's shell on a clock that is moved by hand: when it plans, what it says, what it counts."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, time
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller import pipeline
 from controller.clock import SimClock
 from controller.departures import Habit, Wants
 from controller.horizon import PriceSlot, SurplusSlot
-from controller.limits import Limits
-from controller.model import CarState, ChargerStatus, Prices
+from controller.model import Prices
 from controller.planning import Planning, later_value_ct
 from controller.state_of_charge import Soc
-from controller.wanted import Sight, sight
-from strategies.ready_by import ReadyBy
+from controller.wanted import Sight
 
 START = datetime(2026, 11, 25, 18, 5, tzinfo=UTC)
 DAILY = frozenset(range(7))
@@ -294,20 +290,3 @@ def test_a_later_kwh_is_half_sun_half_the_cheapest_hours() -> None:
     prices = night_tariff(begin_s, begin_s + 86_400)
     assert later_value_ct(prices, Wants()) == pytest.approx(15.25)
     assert later_value_ct(prices, Wants(later_value_ct=3.0)) == 3.0
-
-
-@pytest.mark.parametrize(
-    ("car", "unanswered", "full"),
-    [
-        ("complete", False, False),
-        ("complete", True, True),
-        ("charging", True, False),
-        ("waiting", True, False),
-    ],
-)
-def test_full_is_a_car_that_leaves_an_offer_alone(car: str, unanswered: bool, full: bool) -> None:
-    """The charger says "complete" of a paused car as well: what tells them apart is an offer nobody took."""
-    state = pipeline.initial(ReadyBy())
-    state = replace(state, gate=replace(state.gate, unanswered=unanswered))
-    status = ChargerStatus(0.0, 0.0, car=CarState(car))
-    assert sight(state, status, Limits(), None).complete is full

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.planner.exact import optimum
+from benchmarks.planner.exact import money_ct, optimum
 from benchmarks.planner.instances import instance, with_room
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.planner.shadow import Solution, solve
@@ -83,6 +83,54 @@ def test_later_is_better_where_all_hours_cost_the_same() -> None:
     on = [place for place, (phases, _) in enumerate(found.track.choices) if phases]
     assert on == list(range(on[0], 40))
     assert on[0] >= 36
+
+
+def night(late_ct: float) -> tuple[PlanSlot, ...]:
+    """Return ten hours: three cheap ones at first, then so many ct dearer ones."""
+    return tuple(
+        PlanSlot(900.0 * n, 900.0 * (n + 1), 25.0 if n < 12 else 25.0 + late_ct, 8.0, (-300.0,))
+        for n in range(40)
+    )
+
+
+@pytest.mark.parametrize(("dearer_ct", "early_kwh"), [(0.8, 9.0), (4.0, 14.0)])
+def test_the_last_part_comes_late_where_that_is_cheap(dearer_ct: float, early_kwh: float) -> None:
+    """5 of 14 kWh wait for the last three hours for 0.8 ct/kWh more, not for 4; ready both times."""
+    task = Task(night(dearer_ct), (Departure(36_000.0, 14_000.0),), (1.0,), start_ct=0.1, late_wh=5000.0)
+    found = solve(replace(task, later_is_better_ct=0.0))
+    assert found.track.through_kwh[-1] == pytest.approx(14.0, abs=0.1)
+    assert found.track.through_kwh[28] == pytest.approx(early_kwh, abs=0.2)
+
+
+def bill_ct(task: Task, found: Solution) -> float:
+    """Return the money of a plan for one sun with switching, less the later value of what is there."""
+    ct, on, set_phases = 0.0, task.charging_now, task.phases_now
+    for slot, (phases, _), before, after in zip(
+        task.slots, found.track.choices, found.track.through_kwh, found.track.through_kwh[1:], strict=False
+    ):
+        if phases:
+            power_w = (after - before) * 1000 / slot.hours
+            ct += money_ct(power_w, slot.surplus_w[0], slot.hours, slot.import_ct_per_kwh, slot)
+            ct += (0.0 if on else task.start_ct) + (0.0 if phases == set_phases else task.phase_change_ct)
+            set_phases = phases
+        on = phases != 0
+    return ct - task.later_value_ct * found.track.through_kwh[-1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([2000.0, 5000.0, 12_000.0]))
+def test_coming_late_costs_little_and_no_departure(seed: int, late_wh: float) -> None:
+    """2 ct at most for each kWh that would have come early (and the certificate); needs are met as before."""
+    task = instance(seed)
+    early, late = solve(task), solve(replace(task, late_wh=late_wh))
+    before, need_wh = len(task.slots), task.departures[0].need_wh
+    missing = [max(need_wh / 1000 - found.track.through_kwh[before], 0.0) for found in (early, late)]
+    assert missing[1] <= missing[0] + 0.01
+    ahead_s = max(3 * 3600.0, 2 * 3600 * late_wh / task.car.max_w)
+    begun = sum(slot.end_s <= task.departures[0].at_s - ahead_s for slot in task.slots)
+    moved_kwh = max(early.track.through_kwh[begun] - max(need_wh - late_wh, 0.0) / 1000, 0.0)
+    paid_ct = bill_ct(task, late) - bill_ct(task, early) + 200.0 * (missing[1] - missing[0])
+    assert paid_ct <= 2.0 * moved_kwh + late.gap_ct + 1e-6
 
 
 def test_several_departures_are_each_met() -> None:

@@ -27,6 +27,7 @@ from tests.faults.life import Life
 UTC_ZONE = ZoneInfo("UTC")
 DAILY = frozenset(range(7))
 MINUTE_S = 60.0
+QUARTERS_S = [datetime(2026, 6, 21, tzinfo=UTC_ZONE).timestamp() + 900 * n for n in range(96)]
 
 BEGUN_WH = Box().eto_wh
 
@@ -59,7 +60,7 @@ def cheap_from(begin: time, end: time, cheap_ct: float, dear_ct: float) -> Price
 
 
 def planned(prices: PriceSource, *, at: time, need_wh: float) -> Callable[[Life], Planning]:
-    """Return what builds the planner of a life: one departure a day, no forecast of the sun."""
+    """Return what builds a planner: a departure a day, no forecast, nothing bought beyond the need."""
 
     def build(life: Life) -> Planning:
         def now() -> Prices:
@@ -70,7 +71,7 @@ def planned(prices: PriceSource, *, at: time, need_wh: float) -> Callable[[Life]
 
         life.prices = now
         return Planning(
-            Wants((Habit(at, DAILY, None, need_wh),)),
+            Wants((Habit(at, DAILY, None, need_wh),), later_value_ct=10.0),
             prices,
             lambda begin_s, end_s: (),
             lambda: 0,
@@ -143,6 +144,28 @@ async def test_the_network_is_gone_for_two_days_and_the_departure_is_met(tmp_pat
         assert clock_s(life, 9, 59) < charged[0]
         assert charged[-1] <= clock_s(life, 11, 5)
         assert 4_990 <= taken_wh(life) <= 6_000
+
+
+async def test_a_pause_between_two_cheap_hours_ends_no_need(tmp_path: Path) -> None:
+    """The box calls a car that we have paused complete; half of the 5 kWh are still wanted, and come."""
+
+    def prices(begin_s: float, end_s: float) -> Sequence[PriceSlot]:
+        edges = [begin_s, *[at_s for at_s in QUARTERS_S if begin_s < at_s < end_s], end_s]
+        cheap = (time(9, 15), time(10, 0))
+        return [
+            PriceSlot(
+                a, b, 18.0 if datetime.fromtimestamp(a // 900 * 900, UTC_ZONE).time() in cheap else 31.0, 8.0
+            )
+            for a, b in pairwise(edges)
+        ]
+
+    build = planned(prices, at=time(10, 45), need_wh=5_000.0)
+    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+        drawn = await live(life, clock_s(life, 10, 45))
+        pause = [watts for at_s, watts in drawn if clock_s(life, 9, 40) < at_s < clock_s(life, 9, 55)]
+        assert max(pause) < 100
+        assert taken_wh(life) >= 4_990
+        assert [at_s for at_s, watts in drawn if watts > 1000][-1] <= clock_s(life, 10, 25)
 
 
 @pytest.mark.parametrize("when", [20, 50])

@@ -1,0 +1,267 @@
+"""The page of the sessions: tables with intervals and a picture. No number in it is typed by hand."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import intervals, session_picture
+from benchmarks.report import code
+from benchmarks.session_cases import BEYOND_KWH, ENERGY_KWH, ERROR, STAY_H, Case
+from benchmarks.session_runs import (
+    BLIND,
+    DYNAMIC,
+    EXPORT_CT,
+    FIXED,
+    IMPORT_CT,
+    LATER_CT,
+    OURS,
+    PERFECT,
+    STRATEGY,
+    TARIFFS,
+    VAT,
+    Market,
+    Row,
+)
+from controller.backtest_session import MISSED_CT_PER_KWH, SessionResult
+
+WANTED_CT = {FIXED: 25.0, DYNAMIC: 20.0}
+WANTED_SHARE, WANTED_PERFECT_CT = 0.8, 5.0
+EVEN_CT = 0.5
+"""A session that ends this near is a draw: rounding, a start, the last seconds of a full car."""
+
+NAMES = {
+    BLIND: "cheapest slots, blind to the sun, plus timers",
+    OURS: f"`{STRATEGY}`, forecast with errors",
+    PERFECT: f"`{STRATEGY}`, perfect forecast",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One session at one tariff: what the blind plan and what this project's made of it."""
+
+    case: Case
+    blind: SessionResult
+    ours: SessionResult
+    perfect: SessionResult | None
+
+    @property
+    def gain_ct(self) -> float:
+        """Return by how much this project is cheaper."""
+        return self.blind.cost_ct - self.ours.cost_ct
+
+
+Part = tuple[str, Callable[[Case], bool]]
+
+PARTS: tuple[Part, ...] = (
+    ("all", lambda case: True),
+    ("odd days (nothing was chosen on them)", lambda case: not case.tuning),
+    ("even days", lambda case: case.tuning),
+    ("car full at the need", lambda case: case.full),
+    ("car takes more than the need", lambda case: not case.full),
+    ("six hours of daylight or more in the stay", lambda case: light_h(case) >= 6),
+    ("less daylight", lambda case: light_h(case) < 6),
+)
+
+
+def light_h(case: Case) -> float:
+    """Return how many hours of a stay the sun gave more than 200 W."""
+    step_s = case.days[0].step_s
+    pv_w = [power for day in case.days for power in day.pv_w]
+    part = pv_w[case.second // step_s : (case.second + case.stay_s) // step_s]
+    return sum(power > 200 for power in part) * step_s / 3600
+
+
+def pairs(rows: Sequence[Row], tariff: str) -> list[Pair]:
+    """Return the sessions of a tariff that both have lived, in order."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        if row.tariff == tariff:
+            found.setdefault(row.case.name, {})[row.entry] = row
+    return [
+        Pair(
+            one[OURS].case,
+            one[BLIND].result,
+            one[OURS].result,
+            one[PERFECT].result if PERFECT in one else None,
+        )
+        for one in found.values()
+        if BLIND in one and OURS in one
+    ]
+
+
+def write(rows: Sequence[Row], market: Market, folder: Path) -> Path:
+    """Write sessions.md, sessions.json and the picture into a folder and return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    body = {
+        "code": code(),
+        "sessions": [
+            {
+                "session": row.case.name,
+                "tariff": row.tariff,
+                "entry": row.entry,
+                "tuning": row.case.tuning,
+                **{k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(row.result).items()},
+            }
+            for row in rows
+        ],
+    }
+    (folder / "sessions.json").write_text(json.dumps(body, separators=(",", ":")) + "\n", encoding="utf-8")
+    shown = session_picture.draw(rows, market, folder / "plots" / "session.png")
+    path = folder / "sessions.md"
+    path.write_text("\n".join(_text(rows, market, shown)) + "\n", encoding="utf-8")
+    return path
+
+
+def _text(rows: Sequence[Row], market: Market, shown: str) -> list[str]:
+    by_tariff = {tariff: pairs(rows, tariff) for tariff in TARIFFS}
+    count = max(len(found) for found in by_tariff.values())
+    cases = {pair.case.name: pair.case for found in by_tariff.values() for pair in found}
+    days = {(day.trace, day.date) for case in cases.values() for day in case.days}
+    lines = [
+        "# Sessions: the plan and the fast loop together",
+        "",
+        f"`{STRATEGY}` with its plan against evcc's shape (the cheapest slots at full power, blind to the sun, and PV timers",
+        f"between them) in {count} sessions on {len(days)} recorded days. Sun, house, prices and stays of cars are recorded, but",
+        "not at one place: they are joined (below). House, box and car are a **simulated plant**, the forecast is made of the",
+        "recording, and the other plan is this project's own model of its described rules. Nothing here was measured at a real",
+        f"charger. Code: {code()}. Made by `python -m benchmarks.sessions`; all numbers are generated, none is typed.",
+        "",
+        "## What was wanted, and what came",
+        "",
+        *_goals(by_tariff),
+    ]
+    for tariff in TARIFFS:
+        lines += [
+            "",
+            f"## {_title(tariff, market)}",
+            "",
+            *_means(by_tariff[tariff]),
+            "",
+            *_parts(by_tariff[tariff]),
+        ]
+    lines += ["", "## One session", "", "![one session](plots/session.png)", "", shown]
+    return [*lines, "", "## How it is counted", "", *_method(market)]
+
+
+def _title(tariff: str, market: Market) -> str:
+    if tariff == FIXED:
+        return f"Fixed prices: {IMPORT_CT:g} ct, feed-in {EXPORT_CT:g} ct"
+    return f"Dynamic prices: (exchange + {market.added_ct:g} ct) x {1 + VAT:g}, feed-in {EXPORT_CT:g} ct"
+
+
+def _goals(by_tariff: dict[str, list[Pair]]) -> list[str]:
+    lines = ["| | wanted | all sessions | |", "| --- | --- | --- | --- |"]
+    for tariff, found in by_tariff.items():
+        if not found:
+            continue
+        missed = sum(pair.ours.missed_kwh > 0 for pair in found)
+        gain = intervals.mean([pair.gain_ct for pair in found])
+        share = intervals.mean([float(pair.gain_ct > 0) for pair in found])
+        asked = [pair for pair in found if pair.perfect is not None]
+        lines += [
+            _goal(f"{tariff}: departures missed", "0", f"{missed}", missed == 0),
+            _goal(
+                f"{tariff}: cheaper by, ct a session",
+                f"{WANTED_CT[tariff]:g}",
+                gain.text(),
+                gain.value >= WANTED_CT[tariff],
+            ),
+            _goal(
+                f"{tariff}: cheaper in a share of",
+                f"{WANTED_SHARE:.2f}",
+                share.text(2),
+                share.value >= WANTED_SHARE,
+            ),
+        ]
+        if asked:
+            dearer = intervals.mean(
+                [p.ours.cost_ct - p.perfect.cost_ct for p in asked if p.perfect is not None]
+            )
+            text = f"{dearer.text()} ({len(asked)} sessions)"
+            lines.append(
+                _goal(
+                    f"{tariff}: dearer than with a perfect forecast, ct",
+                    f"at most {WANTED_PERFECT_CT:g}",
+                    text,
+                    dearer.value <= WANTED_PERFECT_CT,
+                )
+            )
+    return lines
+
+
+def _goal(what: str, wanted: str, found: str, reached: bool) -> str:
+    return f"| {what} | {wanted} | {found} | {'reached' if reached else '**not reached**'} |"
+
+
+def _means(found: Sequence[Pair]) -> list[str]:
+    lines = [
+        "| mean of a session | money ct | bill ct | extra kWh | missed kWh | departures missed | commands | starts | phase changes |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    asked = [pair for pair in found if pair.perfect is not None]
+    columns = {
+        NAMES[BLIND]: [pair.blind for pair in found],
+        NAMES[OURS]: [pair.ours for pair in found],
+        f"{NAMES[OURS]} (the {len(asked)} asked with a perfect one)": [pair.ours for pair in asked],
+        NAMES[PERFECT]: [pair.perfect for pair in asked if pair.perfect is not None],
+    }
+    for name, results in columns.items():
+        if not results:
+            continue
+        means = [
+            intervals.mean([result.cost_ct for result in results]).text(),
+            *(
+                f"{sum(getattr(r, key) for r in results) / len(results):.{digits}f}"
+                for key, digits in (("bill_ct", 1), ("extra_kwh", 2), ("missed_kwh", 3))
+            ),
+            str(sum(result.missed_kwh > 0 for result in results)),
+            *(
+                f"{sum(getattr(r, key) for r in results) / len(results):.1f}"
+                for key in ("writes", "starts", "phase_changes")
+            ),
+        ]
+        lines.append(f"| {name} | {' | '.join(means)} |")
+    return lines
+
+
+def _parts(found: Sequence[Pair]) -> list[str]:
+    lines = [
+        "| cheaper than the blind plan | sessions | ct a session | cheaper in | draw | dearer in | worst ct | best ct |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, belongs in PARTS:
+        gains = [pair.gain_ct for pair in found if belongs(pair.case)]
+        if len(gains) < 2:
+            continue
+        cheaper, dearer = (sum(sign * gain > EVEN_CT for gain in gains) / len(gains) for sign in (1, -1))
+        cells = (
+            f"{len(gains)} | {intervals.mean(gains).text()} | {cheaper:.0%} | {1 - cheaper - dearer:.0%} | {dearer:.0%}"
+            f" | {min(gains):.0f} | {max(gains):.0f}"
+        )
+        lines.append(f"| {name} | {cells} |")
+    return lines
+
+
+def _method(market: Market) -> list[str]:
+    return [
+        f"* **money**: the bill of the house from plug-in to departure, plus {MISSED_CT_PER_KWH / 100:g} € for each kWh missing at the",
+        f"  departure, less {LATER_CT:g} ct for each kWh beyond the need, so that both have had the same energy. Where the car is full",
+        "  when the need is met, money is the bill. Intervals: 95 %, bootstrap over sessions.",
+        f"* **cheaper in a share of** counts any gain; the tables call less than {EVEN_CT:g} ct a draw. Many recorded stays see no sun, and at",
+        "  fixed prices there is nothing to gain in them.",
+        "* **days**: one session for each recorded day of sun and house, another one for some; a day is put on the calendar of the",
+        "  prices, same ISO week and weekday of 2024 to 2026. Where a stay goes on after the trace has ended, its last day is lived",
+        "  once more.",
+        f"* **stays**: drawn from recorded sessions in Norwegian apartment houses (same weekday, {STAY_H[0]} to {STAY_H[1]} h, {ENERGY_KWH[0]} to",
+        f"  {ENERGY_KWH[1]} kWh): plug-in, departure and need. Half of the cars are full then, half take {BEYOND_KWH[0]} to {BEYOND_KWH[1]} kWh more.",
+        "  What the cars really cost there is not known and not compared.",
+        f"* **dynamic prices**: day-ahead, zone DE-LU, with {market.added_ct:g} ct net added, so that the mean of all hours is 30 ct; tomorrow's are",
+        "  known from 14:00 on, to both; what is not published is estimated as the service does, for both.",
+        f"* **forecast**: what came, meaned over three hours, the sun of each day times a lognormal error of {ERROR:.0%}; quantiles at 0.6, 1",
+        "  and 1.3 of it. Perfect: what came, by the quarter of an hour.",
+        "* **plant**: that of the [benchmark](report.md), 10-s decisions through the whole line (write budget, minimum times, phase",
+        "  limits); the other plan has no such limits, as there.",
+        "* **the blind plan**: `baselines/cheapest_slots.py` says what is modelled, and what was decided in its favour.",
+    ]
