@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from tests.faults.host_rig import HostRig
 
 CAR = '[[car]]\nname = "Zoe"\nbattery_kwh = 1.0\ncharge_efficiency = 0.8\n'
@@ -36,6 +38,7 @@ def last_fact(rig: HostRig) -> str:
     return str(json.loads(found[0][0])["this_soc"])
 
 
+@pytest.mark.timeout(400)
 async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
     """30 % said while it charges; the counter goes on while nothing runs too, and a new run knows it all.
 
@@ -46,7 +49,7 @@ async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
         assert "How full Zoe is, is not known" in await said(rig)
         before_wh = rig.box.status()["eto"]
         assert "Understood: Zoe is 30 % full now." in await said(rig, "30")
-        await rig.until(lambda: len(taken_up(rig)) == 1, 20, "it is taken up")
+        await rig.until(lambda: len(taken_up(rig)) == 1, 60, "it is taken up")
         begun_wh = taken_up(rig)[0]
         assert before_wh <= begun_wh <= rig.box.status()["eto"]
         await rig.until(lambda: rig.box.status()["eto"] >= begun_wh + 50, 60, "50 Wh flow")
@@ -61,7 +64,7 @@ async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
                 > rows_before
                 and last_fact(rig) != ""
             ),
-            30,
+            60,
             "the new run knows",
         )
         known = float(last_fact(rig).split(" %")[0])
@@ -78,13 +81,14 @@ def leaves_in(minutes: int) -> str:
     )
 
 
+@pytest.mark.timeout(400)
 async def test_a_departure_in_percent_waits_for_a_word_and_ends_with_one(tmp_path: Path) -> None:
     """Without sun: nothing while nobody says how full it is; all that is allowed at 20 %; off at 95 %."""
     async with HostRig(tmp_path, strategy="ready_by", sun_w=0.0, more=leaves_in(40)) as rig:
-        await rig.until(lambda: rig.power_w < 100 and rig.box.frc == 1, 30, "nothing flows")
+        await rig.until(lambda: rig.power_w < 100 and rig.box.frc == 1, 60, "nothing flows")
         assert "How full Bus is, is not known" in await said(rig)
         assert "20 % full now" in await said(rig, "20")
-        await rig.until(lambda: rig.box.frc == 2 and rig.box.amp == 16, 30, "all that is allowed")
-        await rig.until(lambda: rig.power_w > 3000, 30, "the car charges")
+        await rig.until(lambda: rig.box.frc == 2 and rig.box.amp == 16, 60, "all that is allowed")
+        await rig.until(lambda: rig.power_w > 3000, 60, "the car charges")
         assert "95 % full now" in await said(rig, "95")
-        await rig.until(lambda: rig.box.frc == 1 and rig.power_w < 100, 30, "it has what it needs")
+        await rig.until(lambda: rig.box.frc == 1 and rig.power_w < 100, 60, "it has what it needs")
