@@ -45,7 +45,7 @@ async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
     The truth is the simulated box's own counter.
     """
     async with HostRig(tmp_path, more=CAR) as rig:
-        await rig.charging()
+        await rig.until(lambda: rig.power_w > 1000 and rig.box.frc == 2, 100, "the car charges")
         assert "How full Zoe is, is not known" in await said(rig)
         before_wh = rig.box.status()["eto"]
         assert "Understood: Zoe is 30 % full now." in await said(rig, "30")
