@@ -24,7 +24,8 @@ async def test_l1_a_killed_process_leaves_a_car_that_stops(tmp_path: Path) -> No
         await house.stop(signal.SIGKILL)
         before_wh = house.box.eto_wh
         house.served.advance(house.served.house.now_s + 3 * 3600)
-        assert 0 < house.box.eto_wh - before_wh <= 2000
+        # And what flows in the 6 s a car may take to stop: 18 Wh at 11 kW.
+        assert 0 < house.box.eto_wh - before_wh <= 2000 + 18
         assert (house.power_w, house.box.frc, house.box.model_status) == (0.0, 2, 6)
 
 
