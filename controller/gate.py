@@ -63,6 +63,7 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
         only_stop=budget.left(writes_s, now_s, limits)
         == 0
         < budget.left(writes_s, now_s, limits, stopping=True),
+        phase_changes_left=max(limits.phase_changes_per_plugin - state.phase.changes, 0),
     )
 
 

@@ -333,6 +333,8 @@ class Admissible:
     phase_options: tuple[int, ...] = (1, 3)
     only_stop: bool = False
     """The write budget has nothing left but what is kept for stops."""
+    phase_changes_left: int | None = None
+    """How many there may be until the car is unplugged, None: no end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from controller.model import NEUTRAL_CAR, Charge, Memory, Need, Off, SiteSnapshot, Wish
+from controller.model import NEUTRAL_CAR, Charge, Command, Memory, Need, Off, SiteSnapshot, Wish
 from strategies import work_function
 from strategies.economics import Economics
 from strategies.options import check_number, planned_economics
@@ -51,7 +51,7 @@ class ReadyBy:
         """Return what the engine wants at the plan's value, or full power when time has come."""
         economics = planned_economics(snap, self.value_ct_per_kwh)
         wish, past = work_function.decide(snap, memory.past, economics)
-        wish = explained(snap, wish, economics)
+        wish = explained(snap, kept(snap, wish, economics), economics)
         urgent = overdue(snap, memory.urgent_at_s)
         if urgent is None:
             return wish, Standing(past)
@@ -76,16 +76,39 @@ def overdue(snap: SiteSnapshot, begun_at_s: float | None = None) -> Need | None:
 
 def most_wh(snap: SiteSnapshot, left_s: float) -> float:
     """Return the most this car takes within `left_s` s from now, in Wh."""
-    found = 0.0
-    for phases in snap.admissible.phase_options:
-        wait_s = snap.admissible.start_in_s if isinstance(snap.in_force, Off) else 0.0
-        if phases != snap.phases_set:
-            wait_s = max(wait_s, snap.admissible.phase_change_in_s) + PHASE_DEAD_S
-        power_w = snap.car.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
-        if power_w <= 0:  # it takes nothing of this, or nobody knows the car: what it is offered counts
-            power_w = NEUTRAL_CAR.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
-        found = max(found, power_w * LESS_POWER * max(left_s - wait_s, 0.0) / 3600)
-    return found
+    return max((_most_on_wh(snap, phases, left_s) for phases in snap.admissible.phase_options), default=0.0)
+
+
+def _most_on_wh(snap: SiteSnapshot, phases: int, left_s: float) -> float:
+    """Return the most it takes on so many phases."""
+    wait_s = snap.admissible.start_in_s if isinstance(snap.in_force, Off) else 0.0
+    if phases != snap.phases_set:
+        wait_s = max(wait_s, snap.admissible.phase_change_in_s) + PHASE_DEAD_S
+    power_w = snap.car.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
+    if power_w <= 0:  # it takes nothing of this, or nobody knows the car: what it is offered counts
+        power_w = NEUTRAL_CAR.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
+    return power_w * LESS_POWER * max(left_s - wait_s, 0.0) / 3600
+
+
+def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
+    """Return the wish, or the best there is without the last change of phases where a need cannot spare it.
+
+    Changes are counted: who goes to one phase with the last of them stays there until the car is unplugged.
+    """
+    left, target = snap.admissible.phase_changes_left, wish.target
+    if left is None or left > 1 or isinstance(target, Off) or target.phases == snap.phases_set:
+        return wish
+    needs = [(need.need_wh, need.at_s - snap.now_s - MARGIN_S) for need in snap.needs]
+    if all(need_wh < _most_on_wh(snap, target.phases, left_s) for need_wh, left_s in needs):
+        return wish
+    here = Charge(snap.admissible.min_current_a, snap.phases_set)
+    powers_w: dict[Command, float] = {here: snap.car.draw_w(here, snap.voltage_v), Off(): 0.0}
+    surplus_w = snap.surplus_w or 0.0
+    best = min(powers_w, key=lambda point: economics.running_ct(powers_w[point], surplus_w, 1.0))
+    if isinstance(snap.in_force, Off) and snap.admissible.start_in_s > 0:
+        best = Off()
+    reason = f"the last change of phases is kept: {target.phases} could not bring what is needed in time"
+    return Wish(best, reason, wish.facts)
 
 
 def full_power(snap: SiteSnapshot, need: Need, wish: Wish) -> Wish:

@@ -178,3 +178,52 @@ def test_without_a_car_nothing_is_urgent() -> None:
 def test_wrong_options_are_refused(wrong: object) -> None:
     with pytest.raises(StrategyError, match="accepted"):
         wrong()  # type: ignore[operator]
+
+
+# -- the last change of phases -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left", "need_wh", "phases"),
+    [(2, 20_000.0, 1), (None, 20_000.0, 1), (1, 20_000.0, 3), (0, 20_000.0, 3), (1, 5_000.0, 1)],
+)
+def test_the_last_change_of_phases_is_kept_for_a_need_that_wants_three(
+    left: int | None, need_wh: float, phases: int
+) -> None:
+    """2 kW of sun would have one phase; 20 kWh in three hours it could not bring, 5 kWh it can."""
+    strategy, command = ReadyBy(), Charge(6, 3)
+    memory, admissible = strategy.initial(), Admissible(phase_changes_left=left)
+    if left == 0:
+        admissible = dataclasses.replace(admissible, phase_change_in_s=float("inf"))
+    for tick in range(180):
+        snap = at(
+            tick * 10.0,
+            2_000.0,
+            command,
+            worth_ct=20.0,
+            needs=(Need(3 * HOUR_S, need_wh),),
+            phases_set=phases if isinstance(command, Off) else command.phases,
+            admissible=admissible,
+        )
+        wish, memory = strategy.decide(snap, memory)
+        command = wish.target
+        if isinstance(command, Charge) and left == 1 and need_wh > 9_000.0:
+            assert command.phases == 3
+    if isinstance(command, Charge):
+        assert command.phases == phases
+    assert isinstance(command, Charge) or phases == 3
+
+
+def test_a_car_is_ready_however_often_the_phases_changed() -> None:
+    """An hour before the departure, six changes behind it: three phases are still set."""
+    snap = at(
+        0.0,
+        1_500.0,
+        Charge(6, 3),
+        worth_ct=24.0,
+        needs=(Need(HOUR_S, 5_000.0),),
+        admissible=Admissible(phase_changes_left=1),
+    )
+    strategy = ReadyBy()
+    wish, _ = strategy.decide(snap, strategy.initial())
+    assert isinstance(wish.target, Off) or wish.target.phases == 3
