@@ -91,8 +91,11 @@ def pairs(rows: Sequence[Row], tariff: str) -> list[Pair]:
     ]
 
 
-def write(rows: Sequence[Row], market: Market, folder: Path) -> Path:
-    """Write sessions.md, sessions.json and the picture into a folder and return the page's path."""
+def write(rows: Sequence[Row], market: Market, folder: Path, of: int) -> Path:
+    """Write sessions.md, sessions.json and the picture into a folder and return the page's path.
+
+    `of` is how many sessions there are, lived or not.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     body = {
         "code": code(),
@@ -110,20 +113,25 @@ def write(rows: Sequence[Row], market: Market, folder: Path) -> Path:
     (folder / "sessions.json").write_text(json.dumps(body, separators=(",", ":")) + "\n", encoding="utf-8")
     shown = session_picture.draw(rows, market, folder / "plots" / "session.png")
     path = folder / "sessions.md"
-    path.write_text("\n".join(_text(rows, market, shown)) + "\n", encoding="utf-8")
+    path.write_text("\n".join(_text(rows, market, shown, of)) + "\n", encoding="utf-8")
     return path
 
 
-def _text(rows: Sequence[Row], market: Market, shown: str) -> list[str]:
+def _text(rows: Sequence[Row], market: Market, shown: str, of: int) -> list[str]:
     by_tariff = {tariff: pairs(rows, tariff) for tariff in TARIFFS}
     count = max(len(found) for found in by_tariff.values())
     cases = {pair.case.name: pair.case for found in by_tariff.values() for pair in found}
     days = {(day.trace, day.date) for case in cases.values() for day in case.days}
+    lived = (
+        f"{count} sessions"
+        if count == of
+        else f"**{count} of {of}** sessions (the others were not lived yet; the order is drawn)"
+    )
     lines = [
         "# Sessions: the plan and the fast loop together",
         "",
         f"`{STRATEGY}` with its plan against evcc's shape (the cheapest slots at full power, blind to the sun, and PV timers",
-        f"between them) in {count} sessions on {len(days)} recorded days. Sun, house, prices and stays of cars are recorded, but",
+        f"between them) in {lived} on {len(days)} recorded days. Sun, house, prices and stays of cars are recorded, but",
         "not at one place: they are joined (below). House, box and car are a **simulated plant**, the forecast is made of the",
         "recording, and the other plan is this project's own model of its described rules. Nothing here was measured at a real",
         f"charger. Code: {code()}. Made by `python -m benchmarks.sessions`; all numbers are generated, none is typed.",

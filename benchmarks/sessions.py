@@ -56,7 +56,7 @@ def main(
             )
         from benchmarks import session_report
 
-        path = session_report.write(rows, Market(DYNAMIC, quotes), report)
+        path = session_report.write(rows, Market(DYNAMIC, quotes), report, len(found))
     except ConfigError as error:
         err.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from None

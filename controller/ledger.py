@@ -19,9 +19,9 @@ from typing import Any, Literal
 from controller.clock import Clock
 from controller.errors import LedgerError
 from controller.events import Event, Turn
+from controller.ledger_open import SMALL_CACHE, Lock, open_database, translated
 from controller.ledger_open import LedgerLocked as LedgerLocked
 from controller.ledger_open import LedgerNewer as LedgerNewer
-from controller.ledger_open import Lock, open_database, translated
 from controller.ledger_writer import Job, Statement, Writer
 from controller.model import LIMIT_LABEL, Prices
 from controller.state_of_charge import SocReport
@@ -466,6 +466,7 @@ class Ledger:
         if self._reader is None and self._writer.connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._reader = sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, check_same_thread=False)
+                self._reader.execute(SMALL_CACHE)
         return self._reader
 
     def _forget_reader(self) -> None:

@@ -174,8 +174,9 @@ def test_the_page_says_what_was_reached(case: Case, tmp_path: Path, monkeypatch:
             Row(one, FIXED, OURS, _result(ours_ct, 0.1 * (name == "c"))),
         ]
     rows.append(Row(rows[0].case, FIXED, PERFECT, _result(347.0)))
-    path = session_report.write(rows, Market(DYNAMIC, QUOTES), tmp_path)
+    path = session_report.write(rows, Market(DYNAMIC, QUOTES), tmp_path, 7)
     text = path.read_text()
+    assert "in **3 of 7** sessions" in text
     assert "| fixed: departures missed | 0 | 1 | **not reached** |" in text
     assert "| fixed: cheaper by, ct a session | 25 | 30.0 (-20.0 to 60.0) | reached |" in text
     assert "| fixed: cheaper in a share of | 0.80 | 0.67" in text

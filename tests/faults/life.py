@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+import pytest
+
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import ChargerUnreachable
@@ -243,3 +245,11 @@ class Life:
 def limits(**changes: float | int | None) -> Limits:
     """Return the default limits with changes."""
     return replace(LIMITS, **changes)  # type: ignore[arg-type]
+
+
+def more(*cases: object) -> list[object]:
+    """Return what only the long run tries: further faces of a row the default run has."""
+    return [
+        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
+        for case in cases
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controller.simulation.car import Car, CarProfile
-from tests.faults.life import Life, limits
+from tests.faults.life import Life, limits, more
 
 Bound = Callable[[str, str, float, float, str], None]
 READ_S = 15.0
@@ -17,14 +17,6 @@ STOP_S = 22.0
 
 
 MOMENTS = ("before", "between", "after")
-
-
-def more(*cases: object) -> list[object]:
-    """Return what only the long run tries: further faces of a row the default run has."""
-    return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=pytest.mark.slow)
-        for case in cases
-    ]
 
 
 async def own_write(life: Life) -> None:

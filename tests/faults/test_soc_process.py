@@ -3,7 +3,11 @@
 import asyncio
 import json
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
 
 from tests.faults.host_rig import HostRig
 
@@ -34,17 +38,18 @@ def last_fact(rig: HostRig) -> str:
     return str(json.loads(found[0][0])["this_soc"])
 
 
+@pytest.mark.timeout(400)
 async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
     """30 % said while it charges; the counter goes on while nothing runs too, and a new run knows it all.
 
     The truth is the simulated box's own counter.
     """
     async with HostRig(tmp_path, more=CAR) as rig:
-        await rig.charging()
+        await rig.until(lambda: rig.power_w > 1000 and rig.box.frc == 2, 100, "the car charges")
         assert "How full Zoe is, is not known" in await said(rig)
         before_wh = rig.box.status()["eto"]
         assert "Understood: Zoe is 30 % full now." in await said(rig, "30")
-        await rig.until(lambda: len(taken_up(rig)) == 1, 20, "it is taken up")
+        await rig.until(lambda: len(taken_up(rig)) == 1, 60, "it is taken up")
         begun_wh = taken_up(rig)[0]
         assert before_wh <= begun_wh <= rig.box.status()["eto"]
         await rig.until(lambda: rig.box.status()["eto"] >= begun_wh + 50, 60, "50 Wh flow")
@@ -59,10 +64,31 @@ async def test_it_is_said_counted_and_kept_over_a_kill(tmp_path: Path) -> None:
                 > rows_before
                 and last_fact(rig) != ""
             ),
-            30,
+            60,
             "the new run knows",
         )
         known = float(last_fact(rig).split(" %")[0])
         least = 30.0 + (unseen_wh + 50 - begun_wh) * PCT_PER_WH
         most = 30.0 + (rig.box.status()["eto"] - begun_wh) * PCT_PER_WH
         assert least - 1.0 <= known <= most + 0.5  # shown in whole percent, data some seconds old
+
+
+def leaves_in(minutes: int) -> str:
+    """Return a departure of every day at that time, in percent, for a battery that cannot be full by then."""
+    at = datetime.now(ZoneInfo("Europe/Berlin")) + timedelta(minutes=minutes)
+    return (
+        f'[[car]]\nname = "Bus"\nbattery_kwh = 300.0\n[[departure]]\ntime = "{at:%H:%M}"\ntarget_pct = 90.0\n'
+    )
+
+
+@pytest.mark.timeout(400)
+async def test_a_departure_in_percent_waits_for_a_word_and_ends_with_one(tmp_path: Path) -> None:
+    """Without sun: nothing while nobody says how full it is; all that is allowed at 20 %; off at 95 %."""
+    async with HostRig(tmp_path, strategy="ready_by", sun_w=0.0, more=leaves_in(40)) as rig:
+        await rig.until(lambda: rig.power_w < 100 and rig.box.frc == 1, 60, "nothing flows")
+        assert "How full Bus is, is not known" in await said(rig)
+        assert "20 % full now" in await said(rig, "20")
+        await rig.until(lambda: rig.box.frc == 2 and rig.box.amp == 16, 60, "all that is allowed")
+        await rig.until(lambda: rig.power_w > 3000, 60, "the car charges")
+        assert "95 % full now" in await said(rig, "95")
+        await rig.until(lambda: rig.box.frc == 1 and rig.power_w < 100, 60, "it has what it needs")
