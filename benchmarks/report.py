@@ -73,6 +73,8 @@ def _opening(scores: Scores, days: Sequence[Day], which: str) -> list[str]:
         "controllers are this project's own models of their rules, see `baselines/`. Nothing here was measured at a",
         "real charger.",
         "",
+        "Plan and fast loop together, with prices and departures: [sessions](sessions.md).",
+        "",
         f"Code: {code()}. Made by `make bench`; all numbers are generated, none is typed.",
     ]
 

@@ -23,13 +23,13 @@ PASSES = 16
 ENOUGH_CT = 0.001
 """A bound that could rise by no more than this is the best one."""
 
-GOOD_CT = 0.25
+GOOD_CT = 0.5
 """A plan certified to be this near the best is not mended further (chosen: far below what forecasts know)."""
 
 NEAR_CT = 70.0
-"""A track this much dearer than the best is still worth mending (chosen)."""
+"""A track this much dearer at the prices than the best plan is still worth mending (chosen)."""
 
-SWEEPS = 6
+SWEEPS = 4
 """How often the prices are sought in turn, where several departures or room have one."""
 
 WORTH_CT = 0.05
@@ -38,7 +38,7 @@ WORTH_CT = 0.05
 FIRST_CT, ANEW_CT = 8.0, 0.5
 """The first step of a search along one way, and of a search anew; each further step is four times as wide."""
 
-MORE_STARTS = 3
+MORE_STARTS = 2
 """So many of the tracks that prices name are mended, where none is good enough before."""
 
 AROUND = 5
@@ -66,7 +66,7 @@ def solve(task: Task) -> Solution:
     search.run()
     prices, best = search.prices(), None
     for start in _starts(task, slots, prefer, search):
-        if best is None or start.objective_ct < best.objective_ct + NEAR_CT:
+        if best is None or search.bound(start) < best.objective_ct + NEAR_CT:
             track = mended(task, slots, start, prefer, prices)
             best = track if best is None or track.objective_ct < best.objective_ct else best
         if best.objective_ct - search.bound_ct <= GOOD_CT:
@@ -88,10 +88,10 @@ def _starts(task: Task, slots: Slots, prefer: Sequence[float], search: "_Search"
         steady = _Search(
             task, [{p: ladder for p, ladder in found.items() if p == phases} for found in slots], prefer
         )
-        steady.run()
+        steady.run(sweeps=1)
         yield min(steady.tracks(), key=lambda track: track.objective_ct)
     yield from [track for track in tracks if not _misses(task, track)][:1]
-    yield from tracks[1:MORE_STARTS]
+    yield from sorted(tracks[1:], key=search.bound)[:MORE_STARTS]
 
 
 def expected_values_ct(task: Task) -> tuple[float, ...]:
@@ -175,21 +175,22 @@ class _Search:
             result.append(value_ct)
         return result
 
-    def run(self) -> None:
+    def run(self, sweeps: int = SWEEPS) -> None:
         """Seek the prices that raise the bound most, one after the other, and two at once.
 
         Two at once change what a kWh is worth between two marks and nothing else: the bound often has a ridge
         there.
         """
-        order = sorted(range(len(self.marks)), key=lambda knob: self.marks[knob].before)
-        ways = [self._way(knob) for knob in reversed(order)]
+        marks, signs = self.marks, self.signs
+        order = sorted(range(len(marks)), key=lambda knob: marks[knob].before)
+        ways = [self._way(knob) for knob in sorted(order, key=lambda knob: -marks[knob].before)]
         ways += [
             self._way(one, other)
             for one, other in pairwise(order)
-            if self.marks[one].before < self.marks[other].before
+            if marks[one].before < marks[other].before or signs[one] == signs[other]
         ]
         self._track()
-        for sweep in range(SWEEPS):
+        for sweep in range(sweeps):
             before_ct = self.bound_ct
             for way in ways:
                 self._climb(way, *((FIRST_CT, ENOUGH_CT) if sweep == 0 else (ANEW_CT, WORTH_CT)))
@@ -206,7 +207,7 @@ class _Search:
 
     def tracks(self) -> list[Track]:
         """Return all tracks met, and one joined of those cheapest at the prices, on both sides of a step."""
-        around = sorted(self.seen.values(), key=self._bound)[:AROUND]
+        around = sorted(self.seen.values(), key=self.bound)[:AROUND]
         return [*joined(self.task, self.slots, around, self.prefer), *self.seen.values()]
 
     def _climb(self, way: Way, first_ct: float, enough_ct: float) -> None:
@@ -250,7 +251,7 @@ class _Search:
             part * sign * (mark.kwh - track.through_kwh[mark.before])
             for part, sign, mark in zip(way, self.signs, self.marks, strict=True)
         )
-        return _Try(step_ct, self._bound(track), short_kwh if abs(short_kwh) > 1e-9 else 0.0)
+        return _Try(step_ct, self.bound(track), short_kwh if abs(short_kwh) > 1e-9 else 0.0)
 
     def _track(self) -> Track:
         """Return the cheapest track at the present prices, and let it raise the lower bound."""
@@ -259,10 +260,10 @@ class _Search:
         track = self.seen.get(choices)
         if track is None:
             track = self.seen[choices] = track_of(self.task, self.slots, choices, self.prefer)
-        self.bound_ct = max(self.bound_ct, self._bound(track))
+        self.bound_ct = max(self.bound_ct, self.bound(track))
         return track
 
-    def _bound(self, track: Track) -> float:
+    def bound(self, track: Track) -> float:
         """Return what the track costs where each mark pays its price for what is there until then.
 
         Weak duality: no track is cheaper than the cheapest of these, at any prices up to what the marks cost.
