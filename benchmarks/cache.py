@@ -17,7 +17,7 @@ from controller.traces import Day
 
 ROOT = Path(__file__).parent.parent
 _RING = ("benchmarks/contest.py", "benchmarks/baselines/*.py", "controller/backtest.py")
-_ENGINE = ("controller/*.py", "strategies/*.py")
+_ENGINE = ("controller/*.py", "controller/planner/*.py", "strategies/*.py")
 
 
 def code_digest(patterns: Sequence[str]) -> str:
