@@ -208,10 +208,11 @@ def _against_phases(
     if switching(link, now_s, limits) is not Switching.STABLE:
         return Hold("a phase change is under way; only a stop may pass")
     late = link.pending
-    may_arrive = late is not None and not late.refused and now_s - late.sent_s < LATE_S
+    late_s = min(LATE_S, limits.phase_give_up_s)
+    may_arrive = late is not None and not late.refused and now_s - late.sent_s < late_s
     # No read has shown it, but a slow cloud may still bring it: taken back, the box would change twice.
     if late is not None and may_arrive and late.settings.phase_mode not in (None, mode_of(target)):
-        return Hold("a phase change of ours may still arrive", late.sent_s + LATE_S)
+        return Hold("a phase change of ours may still arrive", late.sent_s + late_s)
     if target.phases == link.phases_set:
         return None
     if target.phases not in options(snap.charger, link.phases_set, limits, snap.car):

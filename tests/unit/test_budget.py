@@ -22,14 +22,15 @@ def test_an_unused_budget_has_the_plain_price() -> None:
     assert budget.price_ct((), NOW_S, 0.02, LIMITS) == pytest.approx(0.02)
 
 
-def test_a_full_window_costs_e_to_the_five() -> None:
-    """Nine of nine a moment ago; the day has hardly begun."""
-    assert budget.price_ct((NOW_S,) * 9, NOW_S, 0.02, LIMITS) == pytest.approx(0.02 * exp(5.138))
+def test_a_full_window_costs_e_to_nearly_six() -> None:
+    """Nine of nine a moment ago, and nine in four hours where 33 are even: more than a share of 0.089."""
+    expected_ct = 0.02 * exp(5.554 + 1.629 * (9 / (200 / 6) - 0.08915))
+    assert budget.price_ct((NOW_S,) * 9, NOW_S, 0.02, LIMITS) == pytest.approx(expected_ct)
 
 
 def test_a_write_weighs_less_the_longer_ago_it_was() -> None:
     """One of nine, 450 of 900 s ago: half its weight."""
-    assert budget.price_ct((NOW_S - 450.0,), NOW_S, 0.02, LIMITS) == pytest.approx(0.02 * exp(5.138 / 18))
+    assert budget.price_ct((NOW_S - 450.0,), NOW_S, 0.02, LIMITS) == pytest.approx(0.02 * exp(5.554 / 18))
 
 
 def test_spending_a_days_worth_in_a_morning_is_dear() -> None:
@@ -37,7 +38,7 @@ def test_spending_a_days_worth_in_a_morning_is_dear() -> None:
     writes = even(100, 13_500.0, NOW_S - 900.0)
     weight = sum(1 - (NOW_S - at) / 14_400.0 for at in writes)
     assert weight == pytest.approx(46.9, abs=1.0)
-    expected_ct = 0.02 * exp(2.685 * (weight / (200 / 6) - 0.4303))
+    expected_ct = 0.02 * exp(1.629 * (weight / (200 / 6) - 0.08915))
     assert budget.price_ct(writes, NOW_S, 0.02, LIMITS) == pytest.approx(expected_ct)
 
 
@@ -56,9 +57,9 @@ def test_yesterdays_writes_are_forgotten() -> None:
 
 
 def test_who_allows_forty_a_day_gets_dear_ones_from_the_first() -> None:
-    """A fifth of plenty: 5 to the power of 0.9333."""
+    """A fifth of plenty: 5 to the power of 1.72."""
     limits = replace(LIMITS, writes_per_day=40)
-    assert budget.price_ct((), NOW_S, 0.02, limits) == pytest.approx(0.02 * 5**0.9333)
+    assert budget.price_ct((), NOW_S, 0.02, limits) == pytest.approx(0.02 * 5**1.72)
     # Four of forty are kept for stops.
     writes = even(36, 3600.0, NOW_S - 20_000.0)
     assert (budget.left(writes, NOW_S, limits), budget.left(writes, NOW_S, limits, stopping=True)) == (0, 4)
