@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from math import exp
 
 from controller import oracle, pipeline, snapshot
+from controller.horizon import PriceSlot
 from controller.limits import Limits
 from controller.model import (
     CarState,
@@ -149,7 +150,7 @@ class Bill:
     imported: float = 0.0
     exported: float = 0.0
 
-    def book(self, prices: Prices) -> None:
+    def book(self, prices: Prices | PriceSlot) -> None:
         """Book what flowed since the last time at these prices."""
         bought, sold = self.meters.imported - self.imported, self.meters.exported - self.exported
         self.ct += (bought * prices.import_ct_per_kwh - sold * prices.export_ct_per_kwh) / 3.6e6

@@ -14,6 +14,7 @@ from controller.backtest import (
     CHARGER_POLL_S,
     NEVER_S,
     TICK_S,
+    Bill,
     Line,
     Plant,
     Run,
@@ -132,10 +133,12 @@ class Stay(Run):
     """
 
     session: Session = field(kw_only=True)
-    bill_ct: float = 0.0
     missed_wh: list[float] = field(default_factory=list)
-    _booked: tuple[float, float] = (0.0, 0.0)
+    bill: Bill = field(init=False)
     _booked_s: int = 0
+
+    def __post_init__(self) -> None:
+        self.bill = Bill(self.meters)
 
     @classmethod
     def of(cls, session: Session) -> "Stay":
@@ -158,15 +161,12 @@ class Stay(Run):
                 self._book()
 
     def _book(self) -> None:
-        price = self.session.price_at(self._booked_s)
-        imported, exported = self._booked
-        bought, sold = self.meters.imported - imported, self.meters.exported - exported
-        self.bill_ct += (bought * price.import_ct_per_kwh - sold * price.export_ct_per_kwh) / 3.6e6
+        self.bill.book(self.session.price_at(self._booked_s))
         for departure in self.session.departures:
             if self._booked_s < departure.at_s - self.session.begin_s <= self.now_s:
                 short_wh = departure.need_wh - self.ev_wh
                 self.missed_wh.append(short_wh if short_wh > FULL_WH else 0.0)
-        self._booked, self._booked_s = (self.meters.imported, self.meters.exported), self.now_s
+        self._booked_s = self.now_s
 
     def result(self, name: str, switching: Prices = Prices()) -> SessionResult:  # noqa: B008 - frozen
         """Return the score of a stay that is over."""
@@ -188,11 +188,11 @@ class Stay(Run):
             writes=self.writes,
             starts=plant.starts,
             phase_changes=plant.phase_changes,
-            bill_ct=self.bill_ct,
+            bill_ct=self.bill.ct,
             switching_ct=switching.write_ct * self.writes
             + switching.start_ct * plant.starts
             + switching.phase_change_ct * plant.phase_changes,
-            cost_ct=self.bill_ct + MISSED_CT_PER_KWH * missed_kwh - session.later_value_ct * extra_kwh,
+            cost_ct=self.bill.ct + MISSED_CT_PER_KWH * missed_kwh - session.later_value_ct * extra_kwh,
         )
 
 

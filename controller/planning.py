@@ -6,9 +6,7 @@ decision from the config and the charger's counter, so the strategy's latest sta
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from controller.clock import Clock
@@ -18,8 +16,6 @@ from controller.model import Need, Prices, Worth
 from controller.planner.plan import Plan, PlannedSlot, Reason, make_plan
 from controller.planner.task import SLOT_S, Departure, Task, make_slots
 from controller.wanted import Sight, Wanted
-
-log = logging.getLogger(__name__)
 
 HORIZON_S = 36 * 3600.0
 """How far a plan reaches: what is published of prices at most, and a night and a day of sun."""
@@ -42,6 +38,9 @@ CHEAP_S = 4 * 3600.0
 MISSED_WH = 200.0
 """What is missing at a departure is told from this on."""
 
+LATER = "what a later kWh costs"
+"""Why a kWh is worth what it is where no departure needs it."""
+
 
 def later_value_ct(prices: Sequence[PriceSlot], wants: Wants) -> float:
     """Return what a kWh beyond all needs is worth: it will cost half sun, half the cheapest hours ahead."""
@@ -60,13 +59,13 @@ def make_task(
     now_s: float,
     sight: Sight,
     departures: Sequence[Departure],
+    until_s: float,
     prices: Sequence[PriceSlot],
     surplus: Sequence[SurplusSlot],
     wants: Wants,
     switching: Prices,
 ) -> Task:
-    """Return what the planner is asked now (UTC s); `departures` needs are what is missing now."""
-    until_s = max([now_s + HORIZON_S, *(d.at_s for d in departures)])
+    """Return what the planner is asked now, until `until_s` (UTC s); `departures` want what is missing."""
     until_s = (until_s // SLOT_S) * SLOT_S if not departures else until_s
     slots = make_slots(now_s, until_s, prices, surplus, departures, wants.max_power_w)
     car = sight.power
@@ -100,7 +99,7 @@ class Planning:
         note: Callable[[str, str, str], None],
     ) -> None:
         self._wants, self._prices, self._surplus, self._stamp = wants, prices, surplus, stamp
-        self._fixed, self._clock, self._zone, self._note = fixed, clock, zone, note
+        self._fixed, self._clock, self._note = fixed, clock, note
         self.wanted = Wanted(wants.habits, zone, clock)
         self._key: tuple[object, ...] = ()
         self._made_s: float | None = None
@@ -131,24 +130,24 @@ class Planning:
         slot = self.plan.at(self._now_s())
         if slot is None or now_s >= self._made_s + VALID_S:
             return None
-        if slot.reason is Reason.TARGET and not any(d.need_wh > 0 for d in self.wanted.departures()):
+        missing = [departure for departure in self.wanted.departures() if departure.need_wh > 0]
+        if slot.reason is Reason.TARGET and not missing:
             # All needs are met since the plan was made: what it wanted for them is not worth it any more.
-            return Worth(self._later_ct, "what a later kWh costs", self._made_s + VALID_S)
+            return Worth(self._later_ct, LATER, self._made_s + VALID_S)
         value_ct = slot.value_ct_per_kwh
         if self._said is not None and self._said[0] is slot.reason:
             value_ct = self._said[1] if abs(value_ct - self._said[1]) < DEAD_BAND_CT else value_ct
         self._said = (slot.reason, value_ct)
-        return Worth(value_ct, self.in_words(slot), self._made_s + VALID_S)
+        return Worth(value_ct, self._in_words(slot, missing), self._made_s + VALID_S)
 
-    def in_words(self, slot: PlannedSlot) -> str:
-        """Return why a kWh is worth what it is in this slot."""
+    def _in_words(self, slot: PlannedSlot, missing: Sequence[Departure]) -> str:
+        """Return why a kWh is worth what it is in this slot; `missing` are departures that need more."""
         if slot.reason is Reason.FULL:
             return "the battery is full by then"
-        ahead = next((d for d in self.wanted.departures() if d.at_s >= slot.end_s and d.need_wh > 0), None)
+        ahead = next((departure for departure in missing if departure.at_s >= slot.end_s), None)
         if slot.reason is Reason.LATER or ahead is None:
-            return "what a later kWh costs"
-        when = datetime.fromtimestamp(ahead.at_s, self._zone)
-        return f"{ahead.need_wh / 1000:.1f} kWh until {when:%a %H:%M}"
+            return LATER
+        return f"{ahead.need_wh / 1000:.1f} kWh until {self.wanted.when(ahead.at_s)}"
 
     # -- planning -------------------------------------------------------------------------------
 
@@ -189,8 +188,8 @@ class Planning:
                 now_s, until_s, fixed.import_ct_per_kwh, fixed.export_ct_per_kwh, None, estimated=True
             )
             prices = (slot,)
-        surplus = self._surplus(now_s, until_s)
-        return make_task(now_s, self.wanted.sight, departures, prices, surplus, self._wants, self._fixed)
+        surplus, sight = self._surplus(now_s, until_s), self.wanted.sight
+        return make_task(now_s, sight, departures, until_s, prices, surplus, self._wants, self._fixed)
 
     def _state_of_the_world(self) -> tuple[object, ...]:
         """Return a value that is another one whenever a plan may have become wrong."""
@@ -219,7 +218,7 @@ class Planning:
         ahead = next((d for d in self.wanted.departures() if d.need_wh > 0), None)
         if ahead is None:
             return
-        when = f"{self.wanted.when(ahead.at_s)}"
+        when = self.wanted.when(ahead.at_s)
         if plan.missing_wh > MISSED_WH and int(ahead.at_s) not in self._told:
             self._told = {int(ahead.at_s)}
             text = f"{plan.missing_wh / 1000:.1f} kWh will be missing at {when}: there is no time for more. "
@@ -227,7 +226,7 @@ class Planning:
             self._note("plan", "warning", text)
         elif first:
             charged = [slot for slot in plan.slots if slot.expected_wh > 0 and slot.begin_s < ahead.at_s]
-            begin = f"{datetime.fromtimestamp(charged[0].begin_s, self._zone):%a %H:%M}" if charged else when
+            begin = self.wanted.when(charged[0].begin_s) if charged else when
             cost_ct = sum(slot.cost_ct for slot in charged)
             text = (
                 f"{ahead.need_wh / 1000:.1f} kWh until {when}: from {begin} on, about {cost_ct / 100:.2f} €"

@@ -60,6 +60,11 @@ def load_strategy(name: str, options: Mapping[str, object]) -> Strategy:
     return built
 
 
+def follows_plan(name: str, options: Mapping[str, object]) -> bool:
+    """Return whether a built-in strategy follows the plan's value of a kWh."""
+    return name in ("ready_by", "tariff") or bool(options.get("value_from_prices"))
+
+
 def is_built_in(name: str) -> bool:
     """Return whether a strategy comes with ampilot itself."""
     return any(

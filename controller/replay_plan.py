@@ -14,14 +14,13 @@ from controller.ledger import SITE
 from controller.limits import Limits
 from controller.load_settings import load_settings
 from controller.model import Prices, Strategy
-from controller.plugins import load_strategy, money_options
+from controller.plugins import follows_plan, load_strategy, money_options
 from controller.recorded import recorded_dates
 from controller.report import Report
 from controller.settings import Settings
 from controller.tariffs.assembly import open_tariffs
 
 BASELINE = "timers"
-PLANNED = ("ready_by", "tariff")
 DEFAULT_DAYS = 7
 
 
@@ -41,7 +40,7 @@ class Source:
     @property
     def without_plan(self) -> bool:
         """Return whether the configured strategy follows a plan, which a replay does not have."""
-        return self.strategy in PLANNED or bool(self.options.get("value_from_prices"))
+        return follows_plan(self.strategy, self.options)
 
     def prices_of(self, begin_s: float, end_s: float) -> Callable[[int], Prices] | None:
         """Return the prices by the second of a span, the fixed ones in its gaps; None where all are fixed."""

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from controller.departures import Habit
     from controller.forecast.forecaster import Forecaster
     from controller.planner.plan import Plan
+    from controller.planner.task import Task
     from controller.settings import Settings
     from controller.wanted import Sight
 
 commands = typer.Typer()
-FOLLOWERS = ("ready_by", "tariff")
 FRESH_S = 300.0
 """A decision older than this is no word on what hangs at the cable now."""
 
@@ -128,8 +128,10 @@ def _sight(settings: "Settings", clock: "Clock") -> "Sight":
 
 
 def _print_head(settings: "Settings", sight: "Sight", *, sun_known: bool) -> None:
+    from controller.plugins import follows_plan
+
     choice = settings.strategy
-    if choice.name not in FOLLOWERS and not choice.options.get("value_from_prices"):
+    if not follows_plan(choice.name, choice.options):
         out.print(
             f"[yellow]Strategy {escaped(choice.name)} does not follow this plan.[/] "
             + escaped('Remedy: in [strategy] name = "ready_by"')
@@ -140,12 +142,10 @@ def _print_head(settings: "Settings", sight: "Sight", *, sun_known: bool) -> Non
         out.print("Nothing is known of the sun yet: this is the plan without any.")
 
 
-def _print_plan(made: "Plan", task: "object", zone: ZoneInfo, charged_wh: float) -> None:
+def _print_plan(made: "Plan", task: "Task", zone: ZoneInfo, charged_wh: float) -> None:
     from controller import plan_words
     from controller.planner import plan as planner
-    from controller.planner.task import Task
 
-    assert isinstance(task, Task)
     for line in plan_words.headline(made, task, zone, charged_wh):
         out.print(escaped(line))
     out.print("\n[bold]It will charge[/]")

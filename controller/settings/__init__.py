@@ -4,7 +4,7 @@ import re
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from controller.car import CHARGE_EFFICIENCY, KnownCar
 from controller.departures import Wants
@@ -14,18 +14,11 @@ from controller.settings.forecast import ForecastSettings
 from controller.settings.interface import InterfaceSettings
 from controller.settings.notify import NotifySettings
 from controller.settings.plan import DepartureSettings, PlanSettings
+from controller.settings.section import Section, is_safe_url
 from controller.settings.tariffs import TariffSettings
 
 
-class _Section(BaseModel):
-    """A table of the file: unknown keys, NaN and text for numbers are refused; inputs stay out of errors."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-class StrategyChoice(_Section):
+class StrategyChoice(Section):
     """What decides. Options depend on the strategy; `ampilot check --strategy NAME` lists them."""
 
     name: str = Field(
@@ -38,7 +31,7 @@ class StrategyChoice(_Section):
     )
 
 
-class PriceSettings(_Section):
+class PriceSettings(Section):
     """What things cost. The switching prices are taste: what a start or a phase change is worth avoiding."""
 
     import_ct_per_kwh: float = Field(32.0, ge=-100, le=500, description="what a kWh from the grid costs")
@@ -58,7 +51,7 @@ class PriceSettings(_Section):
         )
 
 
-class MeterSettings(_Section):
+class MeterSettings(Section):
     """One meter: which profile, how to reach it, and what differs at this site."""
 
     profile: str = Field(description="name of a shipped profile (ampilot check --profiles) or path of a TOML")
@@ -96,7 +89,7 @@ class MeterSettings(_Section):
         return self
 
 
-class ChargerSettings(_Section):
+class ChargerSettings(Section):
     """The go-eCharger. The token is never in this file: token_file or the systemd credential goe_token."""
 
     serial: str = Field(
@@ -127,9 +120,7 @@ class ChargerSettings(_Section):
     @field_validator("base_url")
     @classmethod
     def _safe_url(cls, value: str | None) -> str | None:
-        if value is None or re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", value):
-            return value
-        if re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/?", value):
+        if value is None or is_safe_url(value):
             return value
         raise ValueError("accepted: https://..., or http:// on this machine only; the token travels there")
 
@@ -142,7 +133,7 @@ class ChargerSettings(_Section):
         return self
 
 
-class CarSettings(_Section):
+class CarSettings(Section):
     """A car, in a table `[[car]]` of its own. Everything but the name is learned when it is left out."""
 
     name: str = Field(min_length=1, max_length=32, description="how it is called in what people read")
@@ -192,7 +183,7 @@ class CarSettings(_Section):
         )
 
 
-class SiteSettings(_Section):
+class SiteSettings(Section):
     """The house connection."""
 
     name: str = Field("home", max_length=64, description="shown in reports")
@@ -235,7 +226,7 @@ class SiteSettings(_Section):
         return self
 
 
-class TimingSettings(_Section):
+class TimingSettings(Section):
     """How often things happen and how old data may be, in s."""
 
     meter_poll_s: float = Field(1.0, ge=0.02, le=30, description="between readings of the meter")
@@ -258,7 +249,7 @@ class TimingSettings(_Section):
         return self
 
 
-class GateSettings(_Section):
+class GateSettings(Section):
     """What protects hardware and cloud, whatever the strategy."""
 
     min_on_s: float = Field(
@@ -283,7 +274,7 @@ class GateSettings(_Section):
         return self
 
 
-class LedgerSettings(_Section):
+class LedgerSettings(Section):
     """The database of what happened."""
 
     path: str = Field("/var/lib/ampilot/ledger.db", min_length=1, description="the SQLite file")
@@ -291,13 +282,13 @@ class LedgerSettings(_Section):
     keep_60s_days: int = Field(90, ge=1, le=3650, description="readings every minute")
 
 
-class LogSettings(_Section):
+class LogSettings(Section):
     """What goes to the journal."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severity shown")
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything ampilot needs to know about a house."""
 
     grid: MeterSettings = Field(description="the meter at the grid connection")

@@ -3,8 +3,10 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 from typing_extensions import TypedDict  # pydantic asks for this one below Python 3.12
+
+from controller.settings.section import Section, is_safe_url
 
 SourceName = Literal["open_meteo", "forecast_solar", "solcast", "none"]
 
@@ -19,12 +21,8 @@ class PlaneSettings(TypedDict):
     peak_kw: Annotated[float, Field(gt=0, le=1000, description="power of the modules on it")]
 
 
-class ForecastSettings(BaseModel):
+class ForecastSettings(Section):
     """What the forecast of surplus stands on. Without a place it is the day before, and nothing is asked."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
 
     latitude_deg: float | None = Field(
         None, ge=-66, le=66, description="degrees north; two decimals are enough and no more are sent"
@@ -56,12 +54,7 @@ class ForecastSettings(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _safe_url(cls, value: str | None) -> str | None:
-        here = r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/?"
-        if (
-            value is None
-            or re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", value)
-            or re.fullmatch(here, value)
-        ):
+        if value is None or is_safe_url(value):
             return value
         raise ValueError("accepted: https://..., or http:// on this machine only")
 

@@ -2,15 +2,13 @@
 
 import ipaddress
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from controller.settings.section import Section
 
 
-class InterfaceSettings(BaseModel):
+class InterfaceSettings(Section):
     """The HTTP interface; off without a port. Beyond this machine it wants a token."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
 
     port: int | None = Field(None, ge=1, le=65535, description="where to listen; none: nobody is listened to")
     host: str = Field("127.0.0.1", description="address to listen at; 0.0.0.0 is every one of this machine")

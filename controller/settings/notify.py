@@ -3,19 +3,17 @@
 import re
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
+
+from controller.settings.section import Section
 
 SeverityName = Literal["info", "warning", "error"]
 HERE = ("127.0.0.1", "localhost", "::1")
 ADDRESS = r"[^@\s<>\",;:]+@[^@\s<>\",;:]+"
 
 
-class ChannelSettings(BaseModel):
+class ChannelSettings(Section):
     """What all channels have."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
 
     min_severity: SeverityName = Field("warning", description="info, warning or error: least that is told")
     secret_file: str | None = Field(
@@ -100,12 +98,8 @@ class MqttSettings(ChannelSettings):
         return _with_secret(self, self.user)
 
 
-class NotifySettings(BaseModel):
+class NotifySettings(Section):
     """Who is told what went wrong. Without a channel it is the log alone, which always is."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
 
     ntfy: list[NtfySettings] = Field(
         default_factory=list, max_length=4, description="topics, a table [[notify.ntfy]] for each"

@@ -2,21 +2,14 @@
 
 from datetime import date, time
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from controller.departures import Habit
+from controller.settings.section import Section
 from controller.settings.tariffs import DAYS, span
 
 
-class _Section(BaseModel):
-    """As everywhere in the config: unknown keys, NaN and text for numbers are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-class DepartureSettings(_Section):
+class DepartureSettings(Section):
     """When the car leaves, in a table `[[departure]]` of its own; the strategy ready_by keeps it."""
 
     time: str = Field(description='when it leaves, by the clock on the wall, e.g. "07:00"')
@@ -77,7 +70,7 @@ class DepartureSettings(_Section):
         return Habit(time.fromisoformat(self.time), days, on, need_wh, self.target_pct, self.car or "")
 
 
-class PlanSettings(_Section):
+class PlanSettings(Section):
     """What the plan may do. It says what a kWh is worth; ready_by, tariff and value_from_prices follow it."""
 
     ceiling_ct_per_kwh: float | None = Field(

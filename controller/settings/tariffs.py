@@ -3,8 +3,9 @@
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from controller.settings.section import Section, is_safe_url
 from controller.tariffs.areas import MARKET_SOURCES, areas_of
 from controller.tariffs.zones import HOLIDAY, Window
 
@@ -50,15 +51,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 }
 
 
-class _Section(BaseModel):
-    """As everywhere in the config: unknown keys, NaN and text for numbers are refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
-    )
-
-
-class ZoneSettings(_Section):
+class ZoneSettings(Section):
     """A price by the clock on the wall. What is left out holds always; the last that matches wins."""
 
     ct_per_kwh: float = Field(ge=-500, le=5000, description="the price while it holds")
@@ -107,7 +100,7 @@ class ZoneSettings(_Section):
         return Window(self.ct_per_kwh, frozenset(months), frozenset(days), hours)
 
 
-class MarketSettings(_Section):
+class MarketSettings(Section):
     """A service that publishes prices. Its token is in token_file or the credential tariff_token."""
 
     source: SourceName = Field(
@@ -146,9 +139,7 @@ class MarketSettings(_Section):
     @field_validator("base_url")
     @classmethod
     def _safe_url(cls, value: str | None) -> str | None:
-        if value is None or re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", value):
-            return value
-        if re.fullmatch(r"http://(127\.0\.0\.1|localhost|\[::1\])(:[0-9]+)?/?", value):
+        if value is None or is_safe_url(value):
             return value
         raise ValueError("accepted: https://..., or http:// on this machine only; a token may travel there")
 
@@ -191,7 +182,7 @@ class MarketSettings(_Section):
         return _MAKEUPS.get(self.source, ("energy_only",))
 
 
-class TariffSettings(_Section):
+class TariffSettings(Section):
     """Prices that change over the day. Without it [prices] holds always; with it, where nothing is known."""
 
     import_price: Literal["fixed", "zones", "market"] = Field(
