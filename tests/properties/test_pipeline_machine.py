@@ -122,15 +122,18 @@ class House(RuleBasedStateMachine):
 
     @rule(amp=st.integers(6, 16), frc=st.sampled_from([1, 2]))
     def app_user(self, amp: int, frc: int) -> None:
-        """Somebody turns the knobs in the app while no write of ours is on its way."""
+        """Somebody turns the knobs in the app, again if a write of ours crossed theirs before it was seen."""
         box = self.world.box
         if self.world.under_way or self.world.cloud_down or not box.plugged or box.frc == 0:
             return
         recent = [sent for sent in self.world.sent if self.world.now_s - sent.at_s < 130]
         if recent or (amp, frc) == (box.amp, box.frc):
             return
-        box.amp, box.frc = amp, frc
-        self.world.run(6)
+        for _ in range(5):
+            (box.amp, box.frc), count = (amp, frc), len(self.world.sent)
+            self.world.run(6)
+            if len(self.world.sent) == count:
+                break
         self.world.foreign = True
         self.world.offer_a = 0 if frc == 1 else amp
         self.world.run(30)
@@ -193,13 +196,7 @@ class House(RuleBasedStateMachine):
     def steady(self, sun_kw: float) -> None:
         """Liveness: steady sun, a willing car, nothing broken: it charges, and then falls silent."""
         world = self.world
-        world.late_s = 1.0
-        world.load_a = [1.0, 1.0, 1.0]
-        world.sun_w = sun_kw * 1000
-        world.run(30)
-        if not world.box.plugged:
-            world.plug()
-        if world.foreign or self.barred():
+        if not self.willing(sun_kw):
             return
         world.run(900 + 300 + 180 + 700)
         assert charging(world), f"{self.name} leaves {sun_kw:.1f} kW unused"
@@ -220,13 +217,7 @@ class House(RuleBasedStateMachine):
     def leaves_at(self, sun_kw: float, minutes: int, share: float) -> None:
         """Liveness: the car has at its departure what one phase alone can bring, plan or no plan."""
         world = self.world
-        world.late_s = 1.0
-        world.load_a = [1.0, 1.0, 1.0]
-        world.sun_w = sun_kw * 1000
-        world.run(30)
-        if not world.box.plugged:
-            world.plug()
-        if world.foreign or self.barred():
+        if not self.willing(sun_kw):
             return
         certain_wh = 16 * VOLTAGE_V * (minutes - 25) / 60  # a pause, a phase change, a car that wakes up
         world.needs_wh = world.box.session_wh + share * certain_wh
@@ -235,6 +226,17 @@ class House(RuleBasedStateMachine):
         assert world.box.session_wh >= world.needs_wh, "the departure was missed"
         event(f"ready by its departure, {'with' if sun_kw > 1.5 else 'without'} sun")
         world.leaves_s = None
+
+    def willing(self, sun_kw: float) -> bool:
+        """Let nothing be broken and a car be there; return whether it may charge."""
+        world = self.world
+        world.late_s = 1.0
+        world.load_a = [1.0, 1.0, 1.0]
+        world.sun_w = sun_kw * 1000
+        world.run(30)
+        if not world.box.plugged:
+            world.plug()
+        return not (world.foreign or self.barred())
 
     def barred(self) -> bool:
         """Return whether the user does not want the car to charge on."""
