@@ -18,6 +18,13 @@ MIN_CURRENT_A = 6
 MAX_CURRENT_A = 32
 """Most the go-e family offers."""
 
+LATEST_START_MARGIN_S = 300.0
+"""Full power for a departure begins this much earlier than power and need alone would say: a pause's end,
+a car that wakes up slowly, a change of phases (chosen; planning.md 3.3 has three minutes)."""
+
+FULL_POWER_SHARE = 0.97
+"""What a car takes of the most it could: mains below 230 V, rounding, the end of the charge (chosen)."""
+
 
 def finite(value: float, name: str) -> float:
     """Return `value` if it is a finite real number, else raise ValueError naming it.

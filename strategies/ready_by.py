@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 
 from controller.model import NEUTRAL_CAR, Charge, Command, Memory, Need, Off, SiteSnapshot, Wish
+from controller.units import FULL_POWER_SHARE, LATEST_START_MARGIN_S
 from strategies import work_function
 from strategies.economics import Economics
 from strategies.options import check_number, planned_economics
-
-MARGIN_S = 300.0
-"""Kept beside what power and need say: a car that wakes up slowly, a restart of the charger (chosen)."""
-
-LESS_POWER = 0.97
-"""What a car takes of the most it could: the last part of a charge, rounding (chosen)."""
 
 SAME_S = 120.0
 """Two departures nearer to each other than this are the same one, seen through a clock that was set."""
@@ -68,7 +63,7 @@ def overdue(snap: SiteSnapshot, begun_at_s: float | None = None) -> Need | None:
         return None
     for need in snap.needs:
         begun = begun_at_s is not None and abs(need.at_s - begun_at_s) < SAME_S
-        late = need.need_wh >= most_wh(snap, need.at_s - snap.now_s - MARGIN_S)
+        late = need.need_wh >= most_wh(snap, need.at_s - snap.now_s - LATEST_START_MARGIN_S)
         if need.need_wh > 0 and (begun or late):
             return need
     return None
@@ -87,7 +82,7 @@ def _most_on_wh(snap: SiteSnapshot, phases: int, left_s: float) -> float:
     power_w = snap.car.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
     if power_w <= 0:  # it takes nothing of this, or nobody knows the car: what it is offered counts
         power_w = NEUTRAL_CAR.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
-    return power_w * LESS_POWER * max(left_s - wait_s, 0.0) / 3600
+    return power_w * FULL_POWER_SHARE * max(left_s - wait_s, 0.0) / 3600
 
 
 def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
@@ -98,7 +93,7 @@ def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
     left, target = snap.admissible.phase_changes_left, wish.target
     if left is None or left > 1 or isinstance(target, Off) or target.phases == snap.phases_set:
         return wish
-    needs = [(need.need_wh, need.at_s - snap.now_s - MARGIN_S) for need in snap.needs]
+    needs = [(need.need_wh, need.at_s - snap.now_s - LATEST_START_MARGIN_S) for need in snap.needs]
     if all(need_wh < _most_on_wh(snap, target.phases, left_s) for need_wh, left_s in needs):
         return wish
     here = Charge(snap.admissible.min_current_a, snap.phases_set)

@@ -13,6 +13,7 @@ from controller.planner.ladder import Ladder, cost_ct, most_a
 from controller.planner.shadow import Solution, expected_values_ct, solve
 from controller.planner.task import FULL_KWH, CarPower, PlanSlot, Task
 from controller.planner.track import OFF
+from controller.units import FULL_POWER_SHARE, LATEST_START_MARGIN_S
 
 CLEAR_CT = 4.0
 """By how much the value of a slot stands off its price where the plan is decided about it, in ct/kWh.
@@ -28,13 +29,6 @@ SUN_CT = 2.0
 TIE_CT = 1.0
 """A shadow price this near to the price of a slot is that price: a start and a change of phases are worth
 about as much to a quarter at full power (chosen)."""
-
-GUARD_MARGIN_S = 300.0
-"""The latest start is this much earlier than power and need alone would say: a pause's end, a car that
-wakes up slowly, a phase change (chosen; planning.md 3.3 has three minutes and the car's start)."""
-
-LESS_POWER = 0.97
-"""What a car takes of the most it could: mains below 230 V, the last part of the charge (chosen)."""
 
 
 class Reason(StrEnum):
@@ -118,7 +112,9 @@ def make_plan(task: Task) -> Plan:
 def latest_start_s(task: Task) -> float | None:
     """Return when full power must begin so that every departure is met, UTC; None without a need."""
     starts = [
-        departure.at_s - GUARD_MARGIN_S - departure.need_wh / (task.car.max_w * LESS_POWER) * 3600
+        departure.at_s
+        - LATEST_START_MARGIN_S
+        - departure.need_wh / (task.car.max_w * FULL_POWER_SHARE) * 3600
         for departure in task.departures
         if departure.need_wh > 0
     ]
