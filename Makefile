@@ -8,9 +8,8 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 # The tests start some hundred processes: without kept bytecode each of them, and each worker, compiles all anew.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
-# The slow ones wait three quarters of their time, and the longest of them begin first, one after the other.
-SLOW_WORKERS ?= $(shell expr 3 \* $$(getconf _NPROCESSORS_ONLN))
-PYTEST_SLOW := $(BIN)/python -m pytest -q -n $(SLOW_WORKERS) --dist load --maxschedchunk 1
+# Of the slow ones the longest begin first, and whoever is free takes the next.
+PYTEST_SLOW := $(BIN)/python -m pytest -q -n $(WORKERS) --dist load --maxschedchunk 1
 
 .PHONY: demo test test-slow test-all faults fuzz soak mutants bench bench-planner check lint types imports lock install uninstall clean
 
