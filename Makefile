@@ -5,7 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # Two workers per core: half of the tests wait for real processes and sockets, the other half computes.
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
+# The tests start some hundred processes: without kept bytecode each of them, and each worker, compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+# Of the slow ones the longest begin first, and whoever is free takes the next.
+PYTEST_SLOW := $(BIN)/python -m pytest -q -n $(WORKERS) --dist load --maxschedchunk 1
 
 .PHONY: demo test test-slow test-all faults fuzz soak mutants bench bench-planner check lint types imports lock install uninstall clean
 
@@ -16,7 +20,7 @@ test: $(STAMP)  ## the default run, two to three minutes on two cores
 	$(PYTEST) -m "not slow"
 
 test-slow: $(STAMP)  ## what the default run leaves out: real timings, long lives, the installation
-	AMPILOT_EXAMPLES=60 $(PYTEST) -m slow
+	AMPILOT_EXAMPLES=60 $(PYTEST_SLOW) -m slow
 
 test-all: test test-slow
 

@@ -128,6 +128,8 @@ class Schedule:
         self._busy.add(name)
         try:
             await work()
+        except asyncio.CancelledError:
+            return  # the end of this task is all that was asked for; APScheduler would log it as an error
         except Exception as error:
             self._on_error(name, error)
         finally:

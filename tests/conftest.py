@@ -1,8 +1,20 @@
 """What holds for the whole suite: no test leaves a secret behind, none fails because the machine is busy."""
 
+import pytest
 from hypothesis import settings
 
 from tests.canary import pytest_runtest_makereport as pytest_runtest_makereport
 
 settings.register_profile("whatever the load", deadline=None)
 settings.load_profile("whatever the load")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let the long run begin with what may take longest, so that nobody waits for it in the end."""
+    if config.option.markexpr == "slow":
+        items.sort(key=_most_s, reverse=True)
+
+
+def _most_s(item: pytest.Item) -> float:
+    marker = item.get_closest_marker("timeout")
+    return float(marker.args[0]) if marker is not None and marker.args else 0.0

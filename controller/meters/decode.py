@@ -46,11 +46,30 @@ class Site:
     max_power_w: float = 60_000.0
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the words of a value are, most significant first, and what they may hold but mean nothing by."""
+
+    places: tuple[tuple[int, int], ...]
+    words: struct.Struct
+    number: struct.Struct
+    sentinels: frozenset[int] = frozenset()
+
+    def raw(self, words: Registers) -> bytes:
+        """Return the value's bytes, most significant first."""
+        return self.words.pack(*[words[place] for place in self.places])
+
+    def value(self, raw: bytes) -> float:
+        """Return the number these bytes are."""
+        return float(self.number.unpack(raw)[0])
+
+
 class Decoder:
     """Turns registers of one profile at one site into readings; raises MeterImplausible."""
 
     def __init__(self, profile: Profile, site: Site) -> None:
         self.profile, self.site = profile, site
+        self._layouts: dict[int, Layout] = {}  # by the identity of the term or condition in the profile
 
     def grid(
         self, words: Registers, taken_s: float, *, fingerprint: bytes = b"", heartbeat: bytes = b""
@@ -139,9 +158,8 @@ class Decoder:
 
     def _check(self, conditions: list[Condition], words: Registers) -> None:
         for condition in conditions:
-            function = condition.function or self.profile.function
-            raw = self._raw(condition.at, condition.type, function, words, None, None, None)
-            value = _unpack(raw, condition.type)
+            layout = self._layouts.get(id(condition)) or self._laid_out(condition)
+            value = layout.value(layout.raw(words))
             fine = value in condition.equals if condition.equals else True
             if condition.low is not None or condition.high is not None:
                 low = -math.inf if condition.low is None else condition.low
@@ -176,19 +194,16 @@ class Decoder:
 
     def _term(self, term: Term, words: Registers) -> float:
         """Return one value with factor and sign. Raises MeterImplausible for a sentinel or NaN."""
-        function = term.function or self.profile.function
-        raw = self._raw(
-            term.at, term.type, function, words, term.word_order, term.byte_order, term.high_word_at
-        )
-        bits = int.from_bytes(raw, "big")
-        sentinels = [*term.invalid, *self.profile.invalid.get(term.type, ())]
-        if any(bits == int(text, 16) for text in sentinels):
+        layout = self._layouts.get(id(term)) or self._laid_out(term)
+        raw = layout.raw(words)
+        if layout.sentinels and int.from_bytes(raw, "big") in layout.sentinels:
             raise MeterImplausible(f"register {term.at} says not available")
-        value = _unpack(raw, term.type)
+        value = layout.value(raw)
         if not math.isfinite(value):
             raise MeterImplausible(f"register {term.at} holds no finite number")
         if term.zero_is_missing and value == 0:
             raise MeterImplausible(f"register {term.at} is 0, which means missing")
+        function = layout.places[0][0]
         value = (value + term.add) * term.scale * self._factor(term, function, words)
         if term.direction is not None:
             flag = words[function, term.direction.at]
@@ -206,26 +221,24 @@ class Decoder:
             factor *= self._term(ratio, words)
         return factor
 
-    def _raw(
-        self,
-        at: int,
-        kind: str,
-        function: int,
-        words: Registers,
-        word_order: str | None,
-        byte_order: str | None,
-        high_word_at: int | None,
-    ) -> bytes:
-        """Return the value's bytes, most significant first."""
-        if high_word_at is not None:
-            values = [words[function, high_word_at], words[function, at]]
-        else:
-            values = [words[function, at + index] for index in range(WIDTH[kind])]
-            if (word_order or self.site.word_order or self.profile.word_order) == "low_first":
-                values.reverse()
-        if (byte_order or self.site.byte_order or self.profile.byte_order) == "little":
-            values = [(word & 0xFF) << 8 | word >> 8 for word in values]
-        return b"".join(word.to_bytes(2, "big") for word in values)
+    def _laid_out(self, item: Term | Condition) -> Layout:
+        """Return, and keep, the layout of a term or a condition of the profile; site before profile."""
+        function = item.function or self.profile.function
+        places = [(function, item.at + index) for index in range(WIDTH[item.type])]
+        word_order, byte_order = self.site.word_order, self.site.byte_order
+        sentinels: frozenset[int] = frozenset()
+        if isinstance(item, Term):
+            word_order, byte_order = item.word_order or word_order, item.byte_order or byte_order
+            texts = [*item.invalid, *self.profile.invalid.get(item.type, ())]
+            sentinels = frozenset(int(text, 16) for text in texts)
+        if (word_order or self.profile.word_order) == "low_first":
+            places.reverse()
+        if isinstance(item, Term) and item.high_word_at is not None:
+            places = [(function, item.high_word_at), (function, item.at)]
+        order = "<" if (byte_order or self.profile.byte_order) == "little" else ">"
+        words, number = struct.Struct(f"{order}{len(places)}H"), struct.Struct(_FORMATS[item.type])
+        layout = self._layouts[id(item)] = Layout(tuple(places), words, number, sentinels)
+        return layout
 
 
 def _unpack(raw: bytes, kind: str) -> float:

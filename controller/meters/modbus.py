@@ -1,6 +1,8 @@
 """A Modbus device in one role, read through its line and its profile."""
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Sequence
+from functools import lru_cache
 
 from controller.clock import Clock
 from controller.errors import MeterError, MeterImplausible, MeterRefused, WrongDevice
@@ -10,6 +12,9 @@ from controller.meters.plan import Block, Plan, heartbeat_words, plan
 from controller.meters.profile import Profile, Role
 from controller.meters.sunspec import resolve
 from controller.model import Reading
+
+Place = tuple[int, int]
+"""Function code and address of a register."""
 
 COUNTERS_EVERY_S = 30.0
 """Counters are for the books, never for control: they are read now and then (chosen)."""
@@ -34,14 +39,16 @@ class ModbusMeter:
         self._gap_s = profile.limits.gap_s if gap_s is None else gap_s
         self._decoder: Decoder | None = None
         self._plan: Plan | None = None
+        self._telling: list[Place] = []
+        self._beating: list[Place] = []
         self._connection = -1
-        self._counters: dict[tuple[int, int], int] = {}
+        self._counters: dict[Place, int] = {}
         self._counters_due_s = 0.0
 
     async def read(self) -> Reading:
         """Read once. Raises MeterUnreachable, MeterRefused, MeterImplausible or WrongDevice."""
         decoder, todo = await self._ready()
-        live: dict[tuple[int, int], int] = {}
+        live: dict[Place, int] = {}
         try:
             for block in todo.live:
                 live |= await self._block(block)
@@ -51,11 +58,10 @@ class ModbusMeter:
         taken_s = self._clock.monotonic()
         await self._identified(decoder, todo)
         await self._read_counters(todo)
-        beating = heartbeat_words(decoder.profile)
-        fingerprint = _bytes(word for at, word in sorted(live.items()) if at not in beating)
+        fingerprint = _bytes([live[place] for place in self._telling])
         words = {**self._counters, **live}
         if self.role == "grid":
-            heartbeat = _bytes(word for at, word in sorted(live.items()) if at in beating)
+            heartbeat = _bytes([live[place] for place in self._beating])
             return decoder.grid(words, taken_s, fingerprint=fingerprint, heartbeat=heartbeat)
         if self.role == "pv":
             return decoder.pv(words, taken_s, fingerprint=fingerprint)
@@ -74,13 +80,17 @@ class ModbusMeter:
             except MeterImplausible as error:
                 raise await self._wrong(str(error)) from None
             self._decoder, self._plan = Decoder(profile, self._site), plan(profile, self.role)
+            beating = heartbeat_words(profile)
+            live = sorted({place for block in self._plan.live for place in _places(block)})
+            self._telling = [place for place in live if place not in beating]
+            self._beating = [place for place in live if place in beating]
         return self._decoder, self._plan
 
     async def _identified(self, decoder: Decoder, todo: Plan) -> None:
         """Look who answers on a new connection. Raises WrongDevice: nothing it said counts."""
         if self._connection == self._line.connections:
             return
-        words: dict[tuple[int, int], int] = {}
+        words: dict[Place, int] = {}
         try:
             for block in todo.identity:
                 words |= await self._block(block)
@@ -112,15 +122,21 @@ class ModbusMeter:
         words = await self._block(Block(3, start, count))
         return [words[3, start + index] for index in range(count)]
 
-    async def _block(self, block: Block) -> dict[tuple[int, int], int]:
+    async def _block(self, block: Block) -> dict[Place, int]:
         registers = await self._line.read(
             block,
             self._unit_id,
             gap_s=self._gap_s,
             connect_delay_s=self._profile.limits.connect_delay_s,
         )
-        return {(block.function, block.start + index): word for index, word in enumerate(registers)}
+        return dict(zip(_places(block), registers, strict=True))
 
 
-def _bytes(words: Iterable[int]) -> bytes:
-    return b"".join(word.to_bytes(2, "big") for word in words)
+@lru_cache(maxsize=256)
+def _places(block: Block) -> tuple[Place, ...]:
+    """Return where the words of a block are; a meter is asked for the same few every second."""
+    return tuple((block.function, block.start + index) for index in range(block.count))
+
+
+def _bytes(words: Sequence[int]) -> bytes:
+    return struct.pack(f">{len(words)}H", *words)

@@ -182,7 +182,7 @@ class ModbusMeterServer:
             words = words[:-1]
         if self.mode == "long":
             words = [*words, 0, 0]
-        return struct.pack(">BB", function, 2 * len(words)) + b"".join(w.to_bytes(2, "big") for w in words)
+        return struct.pack(f">BB{len(words)}H", function, 2 * len(words), *words)
 
     def _shown(self) -> Quantities:
         """Return what the meter makes of the house in the modes that lie about it."""
@@ -212,10 +212,10 @@ class ModbusMeterServer:
     def _words(self, function: int, start: int, count: int) -> list[int] | None:
         """Return the registers; gaps inside a block of the profile read 0, anything else does not exist."""
         known = self.registers.words
-        addresses = range(start, start + count)
-        if not any((function, address) in known for address in addresses):
+        found = [known.get((function, address)) for address in range(start, start + count)]
+        if all(word is None for word in found):
             return None
-        words = [known.get((function, address), 0) for address in addresses]
+        words = [word or 0 for word in found]
         if self.mode == "zeros":
             return [0] * count
         if self.mode == "nan":

@@ -90,8 +90,7 @@ class RegisterMap:
         """Write one quantity: a pair shares it by sign, a sum puts all of it into its first term."""
         if value is None or not quantity:
             return
-        signs = {term.sign for term in quantity}
-        if signs == {1, -1}:
+        if len(quantity) > 1 and {term.sign for term in quantity} == {1, -1}:
             for term in quantity:
                 self._put_term(term, value if (value > 0) == (term.sign > 0) else 0.0)
             return
@@ -114,18 +113,14 @@ class RegisterMap:
         if term.type in _RANGE:
             low, high = _RANGE[term.type]
             raw = min(max(round(raw), low), high)
-        words = _words(
-            raw,
-            term.type,
-            term.word_order or self.profile.word_order,
-            term.byte_order or self.profile.byte_order,
-        )
         if term.high_word_at is not None:
             high, low_word = _words(raw, term.type, "high_first", self.profile.byte_order)
             self.words[function, term.high_word_at], self.words[function, term.at] = high, low_word
             return
-        for index, word in enumerate(words):
-            self.words[function, term.at + index] = word
+        word_order, byte_order = self.profile.word_order, self.profile.byte_order
+        words = _words(raw, term.type, term.word_order or word_order, term.byte_order or byte_order)
+        for at, word in enumerate(words, start=term.at):
+            self.words[function, at] = word
 
 
 def sunspec_chain(model: int, length: int) -> tuple[dict[tuple[int, int], int], int]:
@@ -141,12 +136,10 @@ def sunspec_chain(model: int, length: int) -> tuple[dict[tuple[int, int], int], 
 
 
 def _words(value: float, kind: str, word_order: str, byte_order: str) -> list[int]:
-    raw = struct.pack(_FORMATS[kind], value)
-    words = [int.from_bytes(raw[index : index + 2], "big") for index in range(0, 2 * WIDTH[kind], 2)]
+    order = "<" if byte_order == "little" else ">"
+    words = list(struct.unpack(f"{order}{WIDTH[kind]}H", struct.pack(_FORMATS[kind], value)))
     if word_order == "low_first":
         words.reverse()
-    if byte_order == "little":
-        words = [(word & 0xFF) << 8 | word >> 8 for word in words]
     return words
 
 

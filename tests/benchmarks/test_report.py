@@ -110,6 +110,7 @@ def test_a_crooked_table_is_an_error() -> None:
         tables.table(["a", "b"], [["1"]])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_command_measures_a_folder_from_end_to_end(tmp_path: Path) -> None:
     """A folder of 60-s traces, two processes: report, numbers and pictures."""

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,15 +32,16 @@ def table() -> dict[str, list[str]]:
     return found
 
 
-def names() -> set[str]:
+@cache
+def names() -> frozenset[str]:
     """Return the names of all test functions under tests/faults."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "tests" / "faults").glob("test_*.py")]
-    return {
+    return frozenset(
         node.name
         for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
-    }
+    )
 
 
 def rows_of(name: str) -> list[str]:

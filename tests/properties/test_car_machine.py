@@ -18,7 +18,7 @@ from controller.car_learning import Garage, bounded, garage
 from controller.model import Ceiling, Charge
 from strategies.min_surplus import MinSurplus
 from strategies.surplus import Surplus
-from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House
+from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House, at_length
 from tests.properties.world import KINDS, World, charging
 
 WEIGHTS = st.floats(0, 60)
@@ -85,6 +85,7 @@ AnyCar.TestCase.settings = settings(
     House.TestCase.settings, max_examples=int(os.environ.get("AMPILOT_EXAMPLES", "15"))
 )
 TestAnyCar = AnyCar.TestCase
+TestLongAnyCar = at_length(AnyCar)
 
 
 @given(

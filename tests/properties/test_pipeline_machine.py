@@ -7,7 +7,9 @@ oracle uses only what the world itself injected. Biased so that the car really c
 import os
 from dataclasses import replace
 from itertools import pairwise
+from unittest import TestCase
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -344,6 +346,17 @@ House.TestCase.settings = settings(
 TestHouse = House.TestCase
 
 
+def at_length(machine: type[House]) -> type[TestCase]:
+    """Return the test of a machine once more, for the long run: with more examples."""
+    case = type(f"Long{machine.__name__}", (machine,), {}).TestCase
+    examples = int(os.environ.get("AMPILOT_EXAMPLES", "60"))
+    case.settings = settings(machine.TestCase.settings, max_examples=examples)
+    return pytest.mark.slow(case)
+
+
+TestLongHouse = at_length(House)
+
+
 class Commuter(House):
     """The same house of somebody who leaves at a time, whatever else happens."""
 
@@ -352,6 +365,7 @@ class Commuter(House):
 
 Commuter.TestCase.settings = House.TestCase.settings
 TestCommuter = Commuter.TestCase
+TestLongCommuter = at_length(Commuter)
 
 
 class LeashedHouse(House):
@@ -427,3 +441,4 @@ class LeashedHouse(House):
 
 LeashedHouse.TestCase.settings = House.TestCase.settings
 TestLeashedHouse = LeashedHouse.TestCase
+TestLongLeashedHouse = at_length(LeashedHouse)

@@ -132,12 +132,13 @@ def test_pv_can_be_scaled(tmp_path: Path) -> None:
     """Half the plant, half the sun."""
     trace = write_trace(tmp_path / "t.csv")
     target = tmp_path / "out.json"
-    CliRunner().invoke(app, ["backtest", str(trace), "--scale-pv", "0.5", "--json", str(target)])
+    command = ["backtest", str(trace), "--strategy", "off", "--scale-pv", "0.5", "--json", str(target)]
+    CliRunner().invoke(app, command)
     assert json.loads(target.read_text())[0]["pv_kwh"] == pytest.approx(15.0)
 
 
 def test_days_are_repeatable() -> None:
-    """The same day twice is the same to the last digit."""
-    day = Day("x", "2026-06-21", 60, [4000.0 if 500 < n < 900 else 0.0 for n in range(1440)], [300.0] * 1440)
+    """The same six hours twice are the same to the last digit."""
+    day = Day("x", "2026-06-21", 60, [4000.0 if 60 < n < 300 else 0.0 for n in range(360)], [300.0] * 360)
     first, again = (run_day(day, Surplus(20.0, None), "s", Prices(), 20.0) for _ in range(2))
     assert first == again

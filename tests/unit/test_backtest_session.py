@@ -149,10 +149,10 @@ def test_the_plan_counts_what_the_car_has() -> None:
 
 def test_without_prices_by_the_slot_it_is_the_backtest_of_a_day() -> None:
     """One price, no need, no plan that is followed: the same as `run_day`, to the last digit."""
-    pv_w = [4000.0 if 500 < minute < 900 else 0.0 for minute in range(1440)]
-    day = Day("made", "2026-06-21", 60, pv_w, [300.0] * 1440)
+    pv_w = [4000.0 if 60 < minute < 300 else 0.0 for minute in range(360)]
+    day = Day("made", "2026-06-21", 60, pv_w, [300.0] * 360)
     once = run_day(day, Surplus(20.0, None), "it", Prices(), 20.0)
-    price = (PriceSlot(BEGIN_S, BEGIN_S + 86_400, 32.0, 8.0),)
+    price = (PriceSlot(BEGIN_S, BEGIN_S + 6 * HOUR_S, 32.0, 8.0),)
     surplus_w = [pv - 300.0 for pv in pv_w for _ in range(60)]
     stay = Session("made", BEGIN_S, surplus_w, price)
     known = Foreknowledge(lambda now_s, until_s: price, lambda now_s, until_s: ())

@@ -211,8 +211,8 @@ def write_prices(path: Path, first: str, days: int) -> Path:
     return path
 
 
-def backtest(tmp_path: Path, *args: str) -> list[dict[str, float]]:
-    trace = write_days(tmp_path / "t.csv", "2026-01-14", 3)
+def backtest(tmp_path: Path, *args: str, days: int = 3) -> list[dict[str, float]]:
+    trace = write_days(tmp_path / "t.csv", "2026-01-14", days)
     prices = write_prices(tmp_path / "p.csv", "2026-01-10", 8)
     target = tmp_path / "out.json"
     command = ["backtest", str(trace), "--prices", str(prices), "--json", str(target), *args]
@@ -236,9 +236,9 @@ def test_the_command_scores_nights_with_a_departure(tmp_path: Path) -> None:
 
 
 def test_the_command_scores_days_without_one(tmp_path: Path) -> None:
-    """From midnight to midnight three stays, charged by the sun."""
-    rows = backtest(tmp_path, "--strategy", "tariff", "--value-ct", "12")
-    assert len(rows) == 3
+    """From midnight to midnight two stays, charged by the sun."""
+    rows = backtest(tmp_path, "--strategy", "tariff", "--value-ct", "12", days=2)
+    assert len(rows) == 2
     assert all(row["need_kwh"] == 0 and row["ev_kwh"] > 8 for row in rows)
 
 

@@ -137,3 +137,26 @@ async def test_jitter_delays_and_never_hastens() -> None:
     delays_s = [(trigger.get_next_fire_time(None, noon) - planned).total_seconds() for _ in range(50)]
     assert 0 <= min(delays_s) <= max(delays_s) <= 1200
     assert max(delays_s) - min(delays_s) > 60
+
+
+async def test_a_stop_in_the_middle_of_a_job_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """A job that waits for an answer when the end comes is ended, and the log shows no traceback."""
+    errors: list[str] = []
+    schedule = Schedule(SystemClock(), lambda name, error: errors.append(name))
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def hang() -> None:
+        begun.set()
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    schedule.every(lambda: 0.1, hang, "read")
+    schedule.start()
+    await asyncio.wait_for(begun.wait(), 5)
+    await schedule.stop()
+    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.sleep(0)
+    assert errors == []
+    assert [record.message for record in caplog.records] == []
