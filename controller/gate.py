@@ -168,8 +168,8 @@ def _clip(present: Command, wish: Wish, top: Ceiling, limits: Limits) -> tuple[C
     if isinstance(target, Off):
         return target, False
     same_phases = isinstance(present, Charge) and present.phases == target.phases
-    if same_phases and target.current_a <= amps(present):
-        return target, False
+    if not raises(present, target) and (same_phases or target.current_a <= limits.unbalance_limit_a):
+        return target, False  # the phase that is used alone is one of the three: none carries more
     most_a = top.raise_to_a(target.phases)
     if same_phases:
         most_a = max(most_a, amps(present))

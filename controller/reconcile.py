@@ -135,9 +135,9 @@ def observe(
         link = replace(link, yielded=True, overrides_s=overrides, fight=fight)
         pending = None
         notes.append("settings were changed from outside: " + _difference(link.knobs, knobs))
-    if arrived is not None:  # should it appear once more, a person did it
-        recent = tuple([item for item in link.recent if item[1] != arrived.settings])
-        link = replace(link, recent=recent)
+    if arrived is not None:  # should it appear once more than it was sent, a person did it
+        seen = next((item for item in link.recent if item[1] == arrived.settings), None)
+        link = replace(link, recent=tuple([item for item in link.recent if item is not seen]))
     reported, _ = offered(knobs, status, link.phases_set, held=held)
     unasked = _unasked(link, reported, plugged=plugged or not link.known)
     idle_since_s = None

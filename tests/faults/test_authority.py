@@ -49,3 +49,14 @@ async def test_an_overload_is_lowered_past_timers_and_budget(
         took_s = await life.until(lambda: life.box.amp <= 25 - 2 - 20 or life.box.frc == 1, 60, "lowered")
         bound("P4", f"overload beside spent {spent}: lowered", LOWERED_WITHIN_S, took_s, "s")
         assert life.box.frc == 1 or life.box.amp < before_a
+
+
+async def test_fewer_phases_need_no_leave_to_raise(tmp_path: Path) -> None:
+    """Full power, then the least is wished while something latched forbids raises: it is no raise."""
+    strategy = load_strategy("fixed", {"current_a": 16, "phases": 3})
+    async with Life(tmp_path, strategy=strategy, sun_w=0.0) as life:
+        await life.until(lambda: life.car_w > 10_000, 900, "full power")
+        await life.run(600)  # between two changes of phases
+        life.loop.latch("guard", "by hand")
+        life.loop._strategy = load_strategy("fixed", {"current_a": 6, "phases": 1})
+        await life.until(lambda: (life.box.amp, life.box.psm) == (6, 1), LOWERED_WITHIN_S, "the least")

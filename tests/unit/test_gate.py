@@ -339,6 +339,27 @@ def test_a_wish_is_clipped_to_the_ceiling_and_says_so(raise_one_a: int, sent_a: 
     assert ("limited by fuse of L1" in sent.reason) is (sent_a < 16)
 
 
+@pytest.mark.parametrize("wish", [Charge(6, 1), Charge(16, 1)])
+def test_no_more_on_fewer_phases_is_no_raise(wish: Command) -> None:
+    """From 16 A on three phases, while nothing may be raised: the one that is used alone carries no more."""
+    three = {"present": Charge(16, 3), "phases_set": 3, "knobs": Knobs(16, Force.ON, PhaseMode.THREE)}
+    sent = at(NOON_S, wish, top=Ceiling(0, 0, 16, "fuse of L1"), **three)
+    assert isinstance(sent, Send)
+    assert (sent.command, sent.reason, sent.safety) == (wish, "so", False)
+
+
+def test_more_amperes_on_fewer_phases_are_a_raise() -> None:
+    """8 A on one phase instead of 6 A on three wait for the ceiling; beyond the unbalance limit none go."""
+    three = {"present": Charge(6, 3), "phases_set": 3, "knobs": Knobs(6, Force.ON, PhaseMode.THREE)}
+    held = at(NOON_S, Charge(8, 1), top=Ceiling(0, 0, 6, "fuse of L1"), **three)
+    assert isinstance(held, Hold)
+    assert "limited by fuse of L1" in held.reason
+    three = {"present": Charge(32, 3), "phases_set": 3, "knobs": Knobs(32, Force.ON, PhaseMode.THREE)}
+    sent = at(NOON_S, Charge(24, 1), top=Ceiling(20, 32, 32, "unbalance limit of one phase"), **three)
+    assert isinstance(sent, Send)
+    assert sent.command == Charge(20, 1)
+
+
 @pytest.mark.parametrize(
     ("present", "command", "pending", "keys"),
     [

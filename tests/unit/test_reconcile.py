@@ -326,6 +326,23 @@ def test_what_any_of_our_late_writes_asked_for_is_ours() -> None:
     assert see(link, 125.0, requested_a=9)[0].yielded
 
 
+def test_the_same_asked_for_twice_may_arrive_twice() -> None:
+    """12, 7 and 12 again by a slow cloud: the first 12 is taken for the last, then come 7 and the last."""
+    link = see(wrote(110.0), 126.0)[0]
+    link = see(sent(link, *REDUCE, 126.0, raising=False), 142.0)[0]
+    link = sent(link, *RAISE, 142.0, raising=True)
+    for at_s, arrives_a in ((150.0, 12), (155.0, 7), (160.0, 12)):
+        link = see(link, at_s, requested_a=arrives_a)[0]
+        assert (link.yielded, link.in_force) == (False, Charge(arrives_a, 1))
+
+
+def test_what_was_asked_for_once_and_seen_is_a_person_s_the_second_time() -> None:
+    """Our 12 arrive; somebody sets 10 as it was, then 12: both are theirs."""
+    link = see(wrote(110.0), 115.0, requested_a=12)[0]
+    link = dataclasses.replace(see(link, 120.0, requested_a=10)[0], yielded=False)
+    assert see(link, 125.0, requested_a=12)[0].yielded
+
+
 def test_old_writes_are_forgotten_when_the_next_leaves() -> None:
     """What was sent 120 s ago explains nothing any more."""
     assert len(sent(wrote(110.0), *REDUCE, 229.9, raising=False).recent) == 2
