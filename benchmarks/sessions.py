@@ -3,18 +3,20 @@
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn, track
 
 from benchmarks import split
 from benchmarks.session_cases import cases, read_visits
-from benchmarks.session_runs import DYNAMIC, Known, Market, run
+from benchmarks.session_runs import DYNAMIC, Known, Market, Row, run, session_of
 from controller.errors import ConfigError
 from controller.recorded_prices import read_quotes
+from controller.tariffs.quotes import Quote
 
 app = typer.Typer(add_completion=False)
 err = Console(stderr=True)
@@ -56,12 +58,25 @@ def main(
             )
         from benchmarks import session_report
 
-        path = session_report.write(rows, Market(DYNAMIC, quotes), report, len(found))
+        path = session_report.write(rows, Market(DYNAMIC, quotes), _least(rows, quotes), report, len(found))
     except ConfigError as error:
         err.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from None
     took = (time.monotonic() - began_s) / 60
     print(f"{len(rows)} runs of {len(found)} sessions in {took:.1f} min on {processes} processes: {path}")
+
+
+def _least(rows: Sequence[Row], quotes: tuple[Quote, ...]) -> dict[tuple[str, str], float]:
+    """Return what nobody can go below in the sessions that were lived."""
+    from benchmarks.session_least import least_ct
+
+    lived = {(row.case.name, row.tariff): row.case for row in rows}
+    return {
+        (name, tariff): least_ct(session_of(case, Market(tariff, quotes))[0])
+        for (name, tariff), case in track(
+            lived.items(), description="the least they could cost", console=err, transient=True
+        )
+    }
 
 
 if __name__ == "__main__":

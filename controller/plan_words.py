@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from controller.planner.plan import CLEAR_CT, Alternative, Plan, PlannedSlot, Reason
+from controller.planner.plan import Alternative, Plan, PlannedSlot
+from controller.planner.purchase import CLEAR_CT
 from controller.planner.task import Departure, Task
+from controller.planner.values import Reason
 
 HARDLY_WH = 1.0
 SUNNY = 0.9

@@ -13,8 +13,9 @@ from controller.clock import Clock
 from controller.departures import Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Need, Prices, Worth
-from controller.planner.plan import Plan, PlannedSlot, Reason, make_plan
+from controller.planner.plan import Plan, PlannedSlot, make_plan
 from controller.planner.task import SLOT_S, Departure, Task, make_slots
+from controller.planner.values import Reason
 from controller.wanted import Sight, Wanted
 
 HORIZON_S = 36 * 3600.0

@@ -82,6 +82,12 @@ def most_a(car: CarPower, phases: int, cap_w: float | None) -> int:
     return min(car.max_a, int(cap_w / (phases * car.voltage_v) + 1e-9))
 
 
+def most_w(car: CarPower, cap_w: float | None) -> float:
+    """Return the most power under a cap, 0 where not even the least current is possible."""
+    powers = [a * p * car.voltage_v for p in car.phases if (a := most_a(car, p, cap_w)) >= car.min_a]
+    return max(powers, default=0.0)
+
+
 def _ladder(
     slot: PlanSlot, phases: int, import_ct: float, car: CarPower, weights: Sequence[float]
 ) -> Ladder | None:

@@ -15,7 +15,7 @@ from controller.planner.track import OFF, Choice, Prices, Slots, Track, ends_ct,
 MOST_STEPS = 40
 """Mending ends after so many improvements: each is worth less than the one before."""
 
-PAIRED = 24
+PAIRED = 12
 """How many changes that take less, and how many that take more, are tried in pairs (chosen)."""
 
 LEAST_CT = 1e-6

@@ -4,46 +4,26 @@ A plan holds no set-points. The fast loop follows the sun that really shines and
 sun and grid costs less than the value; what is expected here is what that should come to.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from controller.horizon import slot_at
-from controller.planner.ladder import Ladder, cost_ct, most_a
-from controller.planner.shadow import Solution, expected_values_ct, solve
-from controller.planner.task import FULL_KWH, CarPower, PlanSlot, Task
-from controller.planner.track import OFF
+from controller.planner.ladder import cost_ct, most_a, most_w
+from controller.planner.purchase import Layout, laid_out
+from controller.planner.shadow import expected_values_ct, solve
+from controller.planner.task import CarPower, PlanSlot, Task
+from controller.planner.values import Reason, Value, values
 from controller.units import FULL_POWER_SHARE, LATEST_START_MARGIN_S
 
-CLEAR_CT = 4.0
-"""By how much the value of a slot stands off its price where the plan is decided about it, in ct/kWh.
-
-In hours of one price the shadow price is that very price: it says how dear the need is and not which of the
-hours to take. Wide enough for the fast loop to see within minutes and to stop what it has begun; what lies
-between is a blend of sun and grid that hardly pays. Chosen on half of the sessions of `benchmarks.sessions`.
-"""
-
-SUN_CT = 2.0
-"""By how much the value stands off the feed-in price where the sun is to be taken (chosen so too)."""
-
-TIE_CT = 1.0
-"""A shadow price this near to the price of a slot is that price: a start and a change of phases are worth
-about as much to a quarter at full power (chosen)."""
-
-
-class Reason(StrEnum):
-    """What makes a kWh worth what it is worth."""
-
-    LATER = "later"
-    TARGET = "target"
-    FULL = "full"
+HARDLY_WH = 1.0
+"""Less than this is not missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedSlot:
-    """One slot of the plan. Energies in Wh and the cost in ct are expected, over all scenarios of the sun.
+    """One slot of the plan, or a part of one where buying begins or ends in it.
 
-    `p10_wh` and `p90_wh` are what a dark and a bright sky would make of it; `surplus_w` is the middle one.
+    Energies in Wh and the cost in ct are expected, over all scenarios of the sun. `p10_wh` and `p90_wh` are
+    what a dark and a bright sky would make of it; `surplus_w` is the middle one.
     """
 
     begin_s: float
@@ -73,8 +53,7 @@ class Alternative:
 class Plan:
     """The plan made at `made_s` (UTC). `missing_wh` is what no plan can bring in time.
 
-    `gap_ct`: by how much, at most, a better plan would be cheaper. `latest_start_s`: from when on only full
-    power meets the next departure, None without a need.
+    `latest_start_s`: from when on only full power meets the next departure, None without a need.
     """
 
     made_s: float
@@ -82,7 +61,6 @@ class Plan:
     energy_wh: float
     cost_ct: float
     missing_wh: float
-    gap_ct: float
     latest_start_s: float | None
 
     def at(self, at_s: float) -> PlannedSlot | None:
@@ -95,16 +73,17 @@ def make_plan(task: Task) -> Plan:
     found = solve(task)
     if any(len(set(slot.surplus_w)) > 1 for slot in task.slots):
         found = replace(found, values_ct=expected_values_ct(task))
-    slots = tuple([_planned(task, found, place) for place in range(len(task.slots))])
-    through = found.track.through_kwh
-    missing = [need_wh - through[before] * 1000 for before, need_wh in task.needs]
+    layout = laid_out(task, found)
+    slots = tuple([_planned(layout, place, value) for place, value in enumerate(values(layout))])
+    missing_wh = max(
+        [need_wh - found.track.through_kwh[before] * 1000 for before, need_wh in task.needs], default=0.0
+    )
     return Plan(
         made_s=task.slots[0].begin_s if task.slots else 0.0,
         slots=slots,
-        energy_wh=through[-1] * 1000,
+        energy_wh=layout.found.track.through_kwh[-1] * 1000,
         cost_ct=sum(slot.cost_ct for slot in slots),
-        missing_wh=max([*missing, 0.0]) if max([*missing, 0.0]) > 1.0 else 0.0,
-        gap_ct=found.gap_ct,
+        missing_wh=missing_wh if missing_wh > HARDLY_WH else 0.0,
         latest_start_s=latest_start_s(task),
     )
 
@@ -131,13 +110,12 @@ def full_power_now(task: Task) -> Alternative:
         wanted_wh = task.room_wh if task.room_wh is not None else solve(task).track.through_kwh[-1] * 1000
     left_kwh, cost = wanted_wh / 1000, 0.0
     for slot in task.slots:
-        power_w = _most_w(task.car, slot.cap_w)
+        power_w = most_w(task.car, slot.cap_w)
         energy_kwh = min(power_w * slot.hours / 1000, left_kwh)
         if energy_kwh <= 0:
             continue
         hours = energy_kwh / power_w * 1000
-        cost += _expected(
-            task,
+        cost += task.expected(
             [
                 cost_ct(power_w, w, hours, slot.import_ct_per_kwh, slot.export_ct_per_kwh)
                 for w in slot.surplus_w
@@ -154,7 +132,7 @@ def sun_only(task: Task) -> Alternative:
     energy = cost = 0.0
     for slot in task.slots[:until]:
         taken = [_covered_w(task.car, slot, surplus_w) * slot.hours / 1000 for surplus_w in slot.surplus_w]
-        more = min(_expected(task, taken), max(room_kwh - energy, 0.0))
+        more = min(task.expected(taken), max(room_kwh - energy, 0.0))
         energy += more
         cost += more * slot.export_ct_per_kwh
     return Alternative(cost, energy * 1000)
@@ -172,7 +150,8 @@ def bounds_ct(task: Task) -> tuple[float, float]:
     return bright, dark
 
 
-def _planned(task: Task, found: Solution, place: int) -> PlannedSlot:
+def _planned(layout: Layout, place: int, value: Value) -> PlannedSlot:
+    task, found = layout.task, layout.found
     slot, ladders = task.slots[place], found.slots[place]
     phases, height = found.track.choices[place]
     powers_w = [0.0] * len(slot.surplus_w)
@@ -183,96 +162,23 @@ def _planned(task: Task, found: Solution, place: int) -> PlannedSlot:
         cost_ct(power_w, surplus_w, slot.hours, slot.import_ct_per_kwh, slot.export_ct_per_kwh)
         for power_w, surplus_w in zip(powers_w, slot.surplus_w, strict=True)
     ]
-    energies = [power_w * slot.hours for power_w in powers_w]
+    share = layout.shares[place]
+    energies = [power_w * slot.hours * share for power_w in powers_w]
     return PlannedSlot(
         begin_s=slot.begin_s,
         end_s=slot.end_s,
-        value_ct_per_kwh=_value_ct(task, found, place),
-        reason=_reason(task, found, place),
+        value_ct_per_kwh=value.ct_per_kwh,
+        reason=value.reason,
         phases=phases,
-        expected_wh=_expected(task, energies),
+        expected_wh=task.expected(energies),
         p10_wh=min(energies),
         p90_wh=max(energies),
-        cost_ct=_expected(task, costs),
+        cost_ct=task.expected(costs) * share,
         import_ct_per_kwh=slot.import_ct_per_kwh,
         export_ct_per_kwh=slot.export_ct_per_kwh,
         surplus_w=slot.surplus_w[len(slot.surplus_w) // 2],
         estimated=slot.estimated,
     )
-
-
-def _value_ct(task: Task, found: Solution, place: int) -> float:
-    """Return the value to follow: the shadow price, moved off the slot's own price where both are the same.
-
-    There the price says how dear the need is and not which of the hours to take, and the track decides.
-    """
-    reason = _reason(task, found, place)
-    if reason is Reason.FULL:
-        return task.later_value_ct  # how full it is is only reckoned: the car itself knows, and stops
-    value_ct = max(found.values_ct[place] - found.prefer_ct[place], _sun_ct(task, found, place))
-    ladders, (phases, height) = found.slots[place], found.track.choices[place]
-    if not ladders:
-        return value_ct
-    if reason is Reason.LATER:
-        price_ct = task.slots[place].import_ct_per_kwh
-        beside = abs(value_ct - price_ct) > TIE_CT
-        return value_ct if beside else max(price_ct - CLEAR_CT, _sun_ct(task, found, place))
-    if phases != OFF:
-        return min(_chosen_ct(value_ct, ladders[phases], height), task.miss_ct_per_kwh)
-    first_ct = min(ladder.cost_ct[0] / ladder.energy_kwh[0] for ladder in ladders.values())
-    if value_ct > first_ct + TIE_CT:
-        return value_ct
-    wary_ct = max(first_ct - CLEAR_CT, min(task.later_value_ct, value_ct))
-    return max(min(value_ct, wary_ct), _sun_ct(task, found, place))
-
-
-def _chosen_ct(value_ct: float, ladder: Ladder, height: int) -> float:
-    """Return the value in a slot that the track takes up to this height of its ladder."""
-    top_ct = _top_ct(ladder, height)
-    next_ct = ladder.slopes[height] if height < len(ladder.slopes) else float("inf")
-    if value_ct < top_ct - TIE_CT:
-        return value_ct  # other skies say wait
-    if next_ct <= top_ct + TIE_CT:
-        return max(value_ct, top_ct + CLEAR_CT)
-    least_ct = min(top_ct + CLEAR_CT, (top_ct + next_ct) / 2)
-    if abs(value_ct - next_ct) <= TIE_CT:  # nor does the next step pay: stand off from it
-        return max(least_ct, next_ct - CLEAR_CT)
-    return max(value_ct, least_ct)
-
-
-def _sun_ct(task: Task, found: Solution, place: int) -> float:
-    """Return the least value in a slot so that the sun is taken that really shines, in ct.
-
-    While more is wanted and nothing cheaper than the sun is ahead, sun now is as cheap as sun later and
-    surer: it may not be left for a forecast. Where there is more of it than the car can take, the shadow
-    price is the feed-in price itself and says nothing.
-    """
-    export_ct, shadow_ct = task.slots[place].export_ct_per_kwh, found.values_ct[place]
-    if shadow_ct < export_ct - TIE_CT:
-        return float("-inf")
-    return min(export_ct + SUN_CT, max(shadow_ct, task.later_value_ct))
-
-
-def _top_ct(ladder: Ladder, height: int) -> float:
-    """Return what the dearest kWh up to this height costs on the ladder, in ct."""
-    mean_ct = ladder.cost_ct[height] / ladder.energy_kwh[height]
-    return max(mean_ct, ladder.slopes[height - 1]) if height else mean_ct
-
-
-def _reason(task: Task, found: Solution, place: int) -> Reason:
-    if task.room_wh is not None and found.track.through_kwh[place] >= task.room_wh / 1000 - FULL_KWH / 100:
-        return Reason.FULL
-    ahead = any(place < before and need_wh > 0 for before, need_wh in task.needs)
-    return Reason.TARGET if ahead and found.values_ct[place] > task.later_value_ct + 0.01 else Reason.LATER
-
-
-def _expected(task: Task, values: Sequence[float]) -> float:
-    return sum(weight * value for weight, value in zip(task.weights, values, strict=True))
-
-
-def _most_w(car: CarPower, cap_w: float | None) -> float:
-    powers = [a * p * car.voltage_v for p in car.phases if (a := most_a(car, p, cap_w)) >= car.min_a]
-    return max(powers, default=0.0)
 
 
 def _covered_w(car: CarPower, slot: PlanSlot, surplus_w: float) -> float:

@@ -23,7 +23,7 @@ PASSES = 16
 ENOUGH_CT = 0.001
 """A bound that could rise by no more than this is the best one."""
 
-GOOD_CT = 0.5
+GOOD_CT = 1.0
 """A plan certified to be this near the best is not mended further (chosen: far below what forecasts know)."""
 
 NEAR_CT = 70.0

@@ -110,6 +110,10 @@ class Task:
     late_wh: float = 0.0
     late_ct: float = 2.0
 
+    def expected(self, values: Sequence[float]) -> float:
+        """Return the mean of a value per scenario."""
+        return sum(weight * value for weight, value in zip(self.weights, values, strict=True))
+
     @cached_property
     def needs(self) -> tuple[tuple[int, float], ...]:
         """Return for each departure, by time, how many slots end before it, and the need in Wh.

@@ -93,15 +93,24 @@ def _back(
     return choices[::-1]
 
 
-def track_of(task: Task, slots: Slots, choices: Sequence[Choice], prefer_ct: Sequence[float]) -> Track:
-    """Return the sums of a track; `prefer_ct` is what a kWh in slot n is felt dearer."""
+def track_of(
+    task: Task,
+    slots: Slots,
+    choices: Sequence[Choice],
+    prefer_ct: Sequence[float],
+    shares: Sequence[float] | None = None,
+) -> Track:
+    """Return the sums of a track; `prefer_ct` is what a kWh in slot n is felt dearer.
+
+    `shares`: how much of its choice each slot brings (default: all).
+    """
     through, cost = [0.0], switching_ct(task, choices)
-    for (phases, height), ladders, dearer in zip(choices, slots, prefer_ct, strict=True):
+    for place, ((phases, height), ladders, dearer) in enumerate(zip(choices, slots, prefer_ct, strict=True)):
         energy = 0.0
         if phases:
-            ladder = ladders[phases]
-            energy = ladder.energy_kwh[height]
-            cost += ladder.cost_ct[height] + dearer * energy
+            ladder, share = ladders[phases], 1.0 if shares is None else shares[place]
+            energy = ladder.energy_kwh[height] * share
+            cost += ladder.cost_ct[height] * share + dearer * energy
         through.append(through[-1] + energy)
     return Track(tuple(choices), tuple(through), cost + ending_ct(task, through))
 

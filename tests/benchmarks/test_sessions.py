@@ -174,13 +174,17 @@ def test_the_page_says_what_was_reached(case: Case, tmp_path: Path, monkeypatch:
             Row(one, FIXED, OURS, _result(ours_ct, 0.1 * (name == "c"))),
         ]
     rows.append(Row(rows[0].case, FIXED, PERFECT, _result(347.0)))
-    path = session_report.write(rows, Market(DYNAMIC, QUOTES), tmp_path, 7)
+    least = {(row.case.name, FIXED): 340.0 for row in rows}
+    path = session_report.write(rows, Market(DYNAMIC, QUOTES), least, tmp_path, 7)
     text = path.read_text()
     assert "in **3 of 7** sessions" in text
-    assert "| fixed: departures missed | 0 | 1 | **not reached** |" in text
-    assert "| fixed: cheaper by, ct a session | 25 | 30.0 (-20.0 to 60.0) | reached |" in text
+    assert "| fixed: departures missed | 0 | 1 | 0 | **not reached** |" in text
+    assert (
+        "| fixed: cheaper by, ct a session | 25 | 30.0 (-20.0 to 60.0) | 60.0 (60.0 to 60.0) | reached |"
+        in text
+    )
     assert "| fixed: cheaper in a share of | 0.80 | 0.67" in text
     assert "| fixed: dearer than with a perfect forecast, ct | at most 5 | 3.0" in text
     assert "| odd days (nothing was chosen on them) |" not in text  # a single one has no interval
-    assert "| even days | 2 | 15.0" in text
+    assert "| even days | 2 | 15.0 (-20.0 to 50.0) | 60.0 |" in text
     assert (tmp_path / "sessions.json").stat().st_size > 100

@@ -1,5 +1,7 @@
 """What comes out of a plan: values a loop can follow, sums that agree, ways not taken by hand."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,8 +9,9 @@ from hypothesis import strategies as st
 from benchmarks.planner.instances import instance
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.planner import plan as planning
-from controller.planner.plan import Reason, make_plan
+from controller.planner.plan import make_plan
 from controller.planner.task import CarPower, Departure, Task, make_slots
+from controller.planner.values import Reason
 
 T0 = 1_764_104_400.0  # a quarter to the hour, 2025-11-25
 QUARTER_S = 900.0
@@ -43,9 +46,11 @@ def test_the_slots_add_up_to_the_whole(seed: int) -> None:
     asked = instance(seed, scenarios=3)
     made = make_plan(asked)
     assert sum(slot.expected_wh for slot in made.slots) == pytest.approx(made.energy_wh, abs=0.5)
-    for slot, asked_slot in zip(made.slots, asked.slots, strict=True):
+    assert [made.slots[0].begin_s, made.slots[-1].end_s] == [asked.slots[0].begin_s, asked.slots[-1].end_s]
+    assert all(one.end_s == next_one.begin_s for one, next_one in pairwise(made.slots))
+    for slot in made.slots:
         assert 0 <= slot.p10_wh <= slot.expected_wh + 1e-6 <= slot.p90_wh + 2e-6
-        assert slot.p90_wh <= asked.car.max_w * asked_slot.hours + 1e-6
+        assert slot.p90_wh <= asked.car.max_w * (slot.end_s - slot.begin_s) / 3600 + 1e-6
 
 
 def follows(made: planning.Plan) -> float:
@@ -70,9 +75,9 @@ def test_who_follows_the_values_has_what_is_needed_and_hardly_more(
 def test_the_cheap_hours_are_the_ones_and_the_reason_is_the_target() -> None:
     """22 ct in the middle of 34 and 28."""
     made = make_plan(task([34.0] * 8 + [22.0] * 8 + [28.0] * 8, need_wh=15_000.0))
-    charged = [place for place, slot in enumerate(made.slots) if slot.expected_wh]
-    assert set(charged) <= set(range(8, 16))
-    assert {made.slots[place].reason for place in charged} == {Reason.TARGET}
+    charged = [slot for slot in made.slots if slot.expected_wh]
+    assert {slot.import_ct_per_kwh for slot in charged} == {22.0}
+    assert {slot.reason for slot in charged} == {Reason.TARGET}
     assert made.missing_wh == 0
 
 
@@ -170,8 +175,9 @@ def test_the_sun_of_now_is_sold_where_the_grid_gets_cheaper() -> None:
 def test_half_a_cent_counts_in_a_night() -> None:
     """Without sun nothing is gained by waiting: the cheapest hours are taken, early as they are."""
     made = make_plan(task([30.6] * 8 + [29.9] * 8 + [30.4] * 32, need_wh=20_000.0))
-    assert sum(slot.expected_wh for slot in made.slots[8:16]) >= 0.9 * 20_000.0
-    assert sum(slot.expected_wh for slot in made.slots[:8]) == 0
+    bought = {ct: sum(s.expected_wh for s in made.slots if s.import_ct_per_kwh == ct) for ct in (30.6, 29.9)}
+    assert bought[29.9] >= 0.9 * 20_000.0
+    assert bought[30.6] == 0
 
 
 def test_a_value_stands_off_the_price_it_does_not_pay() -> None:

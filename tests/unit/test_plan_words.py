@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller import plan_words
-from controller.planner.plan import Alternative, Plan, PlannedSlot, Reason
+from controller.planner.plan import Alternative, Plan, PlannedSlot
 from controller.planner.task import Departure, Task
+from controller.planner.values import Reason
 from controller.resources import config_dir
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -41,7 +42,7 @@ def slot(place: int, wh: float = 0.0, cost_ct: float = 0.0, **other: object) -> 
 
 def plan(*slots: PlannedSlot, missing_wh: float = 0.0, latest_start_s: float | None = None) -> Plan:
     energy, cost = sum(s.expected_wh for s in slots), sum(s.cost_ct for s in slots)
-    return Plan(SIX_S, slots, energy, cost, missing_wh, 0.0, latest_start_s)
+    return Plan(SIX_S, slots, energy, cost, missing_wh, latest_start_s)
 
 
 def test_what_is_needed_by_when_comes_first() -> None:
