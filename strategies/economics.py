@@ -93,9 +93,14 @@ class Metric:
 
     def between_groups(self, here: int, there: int) -> float:
         """Return the price between two *different* set-points of these groups, in ct."""
-        price_ct = self.write_ct
-        if (here >= 2) != (there >= 2):
-            price_ct += self.start_ct / 2
-        if (here & 1) != (there & 1):
-            price_ct += self.phase_change_ct
-        return price_ct
+        return self.steps_ct[here ^ there]
+
+    @property
+    def steps_ct(self) -> tuple[float, float, float, float]:
+        """Return what a move costs by what changes beside the current: nothing, phases, off or on, both.
+
+        Groups are numbered so that their bits say it (`set_points.group_slices`).
+        """
+        on_ct = self.write_ct + self.start_ct / 2
+        phase_ct = self.phase_change_ct
+        return self.write_ct, self.write_ct + phase_ct, on_ct, on_ct + phase_ct

@@ -160,22 +160,22 @@ def _relaxed(raw: Sequence[float], metric: Metric) -> list[float]:
 
     Distances depend on the groups alone, so the least of each group is all one needs.
     """
-    slices = group_slices(len(raw))
+    slices, steps_ct = group_slices(len(raw)), metric.steps_ct
     least = [min(raw[a:b]) for a, b in slices]
     capped: list[float] = []
     for group, (a, b) in enumerate(slices):
-        cap = min([least[other] + metric.between_groups(other, group) for other in range(4)])
+        cap = min([least[other] + steps_ct[other ^ group] for other in range(4)])
         capped.extend([cost if cost < cap else cap for cost in raw[a:b]])
     return capped
 
 
 def _priced(standing: Sequence[float], here: int, metric: Metric) -> list[float]:
     """Return each set-point's cost with the price of moving there; staying is free."""
-    slices = group_slices(len(standing))
+    slices, steps_ct = group_slices(len(standing)), metric.steps_ct
     group = next(place for place, (a, b) in enumerate(slices) if a <= here < b)
     priced: list[float] = []
     for other, (a, b) in enumerate(slices):
-        price_ct = metric.between_groups(group, other)
+        price_ct = steps_ct[group ^ other]
         priced.extend([cost + price_ct for cost in standing[a:b]])
     priced[here] = standing[here]
     return priced
