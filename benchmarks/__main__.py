@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmarks import split
+from controller.days.traces import Day
 from controller.errors import ConfigError
-from controller.traces import Day
 
 QUICK_DAYS = 1
 """Days of each kind in a quick run."""

@@ -12,12 +12,17 @@ from typing import Any
 
 from benchmarks.baselines import BASELINES
 from benchmarks.entries import Entry
-from controller.backtest import DayResult
-from controller.traces import Day
+from controller.days.backtest import DayResult
+from controller.days.traces import Day
 
 ROOT = Path(__file__).parent.parent
-_RING = ("benchmarks/contest.py", "benchmarks/baselines/*.py", "controller/backtest.py")
-_ENGINE = ("controller/*.py", "controller/planner/*.py", "strategies/*.py")
+_RING = ("benchmarks/contest.py", "benchmarks/baselines/*.py", "controller/days/backtest.py")
+ENGINE = (
+    *(f"controller/{name}.py" for name in ("model", "horizon", "units", "limits")),
+    *(f"controller/{room}/*.py" for room in ("line", "cars", "days", "planner")),
+    "strategies/*.py",
+)
+"""All that a decision and its score come from."""
 
 
 def code_digest(patterns: Sequence[str]) -> str:
@@ -35,7 +40,7 @@ class Cache:
         self._path = path
         self._known: dict[str, dict[str, Any]] = {}
         self._days: dict[tuple[str, str], str] = {}
-        self._ring, self._engine = code_digest(_RING), code_digest(_ENGINE)
+        self._ring, self._engine = code_digest(_RING), code_digest(ENGINE)
         if path is not None and path.is_file():
             for line in path.read_text(encoding="utf-8").splitlines():
                 try:
@@ -83,4 +88,4 @@ class Cache:
 
 def engine_digest() -> str:
     """Return what changes with any line of the controller or its strategies."""
-    return code_digest(_ENGINE)
+    return code_digest(ENGINE)

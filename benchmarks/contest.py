@@ -1,4 +1,4 @@
-"""The ring of the comparison: whoever decides meets the very plant, days and prices of `controller.backtest`.
+"""The ring of the comparison: whoever decides meets the plant, days and prices of `controller.days.backtest`.
 
 A baseline sees a `View` every `interval_s` seconds and answers with orders. An order is one request as the
 peer would send it and counts as one write; all orders of one view leave at once and arrive `LATENCY_S` later.
@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from controller.backtest import TICK_S, DayResult, Plant, Run, result, seconds
+from controller.days.backtest import TICK_S, DayResult, Plant, Run, result, seconds
+from controller.days.traces import Day
 from controller.model import Force, PhaseMode, Prices, Settings
-from controller.traces import Day
 from controller.units import NOMINAL_VOLTAGE_V
 
 

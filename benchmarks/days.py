@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from controller.traces import DAY_S, Day
+from controller.days.traces import DAY_S, Day
 
 
 def whole(day: Day) -> Day:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from benchmarks import split
 from benchmarks.baselines import BASELINES
 from benchmarks.days import whole
-from controller.backtest import DayResult
+from controller.days.backtest import DayResult
+from controller.days.traces import Day
 from controller.model import Prices
 from controller.plugins import money_options, strategy_names
-from controller.traces import Day
 
 PRICES = Prices()
 VALUES_CT = (12.0, 16.0, 20.0, 26.0)

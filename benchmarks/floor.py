@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.foresight import CURRENTS_A, ONE, POWERS_W, THREE, Array, running_ct, tens_w
-from controller.backtest import LAG_S, LATENCY_S, PHASE_DEAD_S, TICK_S, DayResult, Run, result, seconds
+from controller.days.backtest import LAG_S, LATENCY_S, PHASE_DEAD_S, TICK_S, DayResult, Run, result, seconds
+from controller.days.traces import Day
 from controller.model import Force, PhaseMode, Prices, Settings
-from controller.traces import Day
 
 Actions = NDArray[np.int8]
 

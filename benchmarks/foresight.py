@@ -1,13 +1,13 @@
-"""The oracle of `controller.oracle` for many days and values at once: the same programme over rows."""
+"""The oracle of `controller.days.oracle` for many days and values at once: the same programme over rows."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from controller.backtest import TICK_S, seconds
+from controller.days.backtest import TICK_S, seconds
+from controller.days.traces import Day
 from controller.model import Prices
-from controller.traces import Day
 from controller.units import NOMINAL_VOLTAGE_V
 
 Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ def running_ct(surplus_w: Array, value_ct: Array, prices: Prices, step_s: float 
 def least_costs_ct(surplus_w: Array, value_ct: Array, prices: Prices, step_s: float = TICK_S) -> Array:
     """Return the least possible cost of each row in ct; `surplus_w` is (rows, steps), `value_ct` (rows).
 
-    Exact for an import price above the feed-in price; see `controller.oracle` for what is counted.
+    Exact for an import price above the feed-in price; see `controller.days.oracle` for what is counted.
     """
     write, start, phase = prices.write_ct, prices.start_ct, prices.phase_change_ct
     rows, steps = surplus_w.shape

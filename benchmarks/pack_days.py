@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 from benchmarks import packed, split
+from controller.days.traces import Day
 from controller.errors import ConfigError
-from controller.traces import Day
 
 
 def pack(folder: Path, target: Path) -> list[Path]:

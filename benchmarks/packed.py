@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 from pathlib import Path
 
+from controller.days.traces import Day
 from controller.errors import ConfigError
-from controller.traces import Day
 
 SUFFIX = ".days.xz"
 FORMAT = 1

@@ -12,11 +12,11 @@ from benchmarks.entries import EVCC, MAIN_VALUE_CT, OURS, PRICES
 from benchmarks.runner import lived
 from benchmarks.scores import Case, Scores, Summary
 from benchmarks.tables import days_text
-from controller.backtest import run_day
+from controller.days.backtest import run_day
+from controller.days.traces import Day
 from controller.model import Memory, SiteSnapshot, Strategy, Wish
-from controller.plots import BLUE, GREEN, GREY, ORANGE, RED, YELLOW
+from controller.plots.days import BLUE, GREEN, GREY, ORANGE, RED, YELLOW
 from controller.plugins import load_strategy, money_options
-from controller.traces import Day
 
 DRAWN_S = 30
 """Distance of the points of a day's picture: small files, and nothing is hidden at this width."""

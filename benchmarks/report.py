@@ -10,8 +10,8 @@ from benchmarks import goals, intervals, pictures, tables
 from benchmarks.cache import engine_digest
 from benchmarks.entries import EVCC, HORIZON_VALUES_CT, MAIN_VALUE_CT, OURS, PRICES, VALUES_CT, Row
 from benchmarks.scores import Case, Scores
-from controller import backtest
-from controller.traces import Day
+from controller.days import backtest
+from controller.days.traces import Day
 
 FEW_COMMANDS = "40 commands"
 

@@ -21,9 +21,9 @@ from benchmarks.entries import (
     labels,
     tasks,
 )
-from controller.backtest import BACKTEST_LIMITS, DayResult, run_day, scaled
+from controller.days.backtest import BACKTEST_LIMITS, DayResult, run_day, scaled
+from controller.days.traces import Day
 from controller.plugins import load_strategy, money_options
-from controller.traces import Day
 
 OracleKey = tuple[str, str, float, float]
 """Trace, date, scale of PV and value."""

@@ -8,7 +8,7 @@ from benchmarks import intervals
 from benchmarks.baselines import BASELINES
 from benchmarks.entries import EVCC, MAIN_VALUE_CT, OURS, Row
 from benchmarks.intervals import Estimate
-from controller.backtest import DayResult
+from controller.days.backtest import DayResult
 
 DayKey = tuple[str, str]
 

@@ -6,8 +6,8 @@ No controller gets there, but none gets below: it says how much a session has to
 import numpy as np
 
 from benchmarks.foresight import POWERS_W, Array
-from controller.backtest import TICK_S
-from controller.backtest_session import MISSED_CT_PER_KWH, Session
+from controller.days.backtest import TICK_S
+from controller.days.backtest_session import MISSED_CT_PER_KWH, Session
 
 VALUES = 24
 """So many values of a kWh are tried, spread over the prices of the stay; each gives a bound that holds."""

@@ -19,10 +19,10 @@ from benchmarks.session_runs import (
     run_entry,
     session_of,
 )
-from controller.backtest_session import Session, Stay
+from controller.days.backtest_session import Session, Stay
 from controller.model import Decision
 from controller.planner.plan import PlannedSlot
-from controller.plots import BLUE, GREY, ORANGE, RED, YELLOW
+from controller.plots.days import BLUE, GREY, ORANGE, RED, YELLOW
 
 STEP_S = 60
 

@@ -23,7 +23,7 @@ from benchmarks.session_runs import (
     Market,
     Row,
 )
-from controller.backtest_session import MISSED_CT_PER_KWH, SessionResult
+from controller.days.backtest_session import MISSED_CT_PER_KWH, SessionResult
 
 WANTED_CT = {FIXED: 25.0, DYNAMIC: 20.0}
 WANTED_SHARE, WANTED_PERFECT_CT = 0.8, 5.0

@@ -11,11 +11,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from benchmarks.baselines.cheapest_slots import CheapestSlots
-from benchmarks.cache import code_digest
+from benchmarks.cache import ENGINE, code_digest
 from benchmarks.contest import Ring
 from benchmarks.session_cases import Case
-from controller.backtest import seconds
-from controller.backtest_session import (
+from controller.days.backtest import seconds
+from controller.days.backtest_session import (
     FillingPlant,
     Foreknowledge,
     Session,
@@ -24,12 +24,12 @@ from controller.backtest_session import (
     Stay,
     run_session,
 )
+from controller.days.recorded_prices import RecordedPrices, added_to_spot
+from controller.days.recorded_sessions import within
+from controller.days.staged_forecast import EXACT, staged
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.planner.task import Departure
 from controller.plugins import load_strategy
-from controller.recorded_prices import RecordedPrices, added_to_spot
-from controller.recorded_sessions import within
-from controller.staged_forecast import EXACT, staged
 from controller.tariffs.quotes import Quote
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -49,10 +49,9 @@ _RING = (
     "benchmarks/contest.py",
     "benchmarks/baselines/evcc.py",
     "benchmarks/baselines/cheapest_slots.py",
-    "controller/backtest*.py",
-    "controller/recorded_*.py",
+    "controller/days/*.py",
 )
-_ENGINE = (*_SESSIONS, "controller/*.py", "controller/planner/*.py", "strategies/*.py")
+_ENGINE = (*_SESSIONS, *ENGINE)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from benchmarks import split
 from benchmarks.session_cases import cases, read_visits
 from benchmarks.session_runs import DYNAMIC, Known, Market, Row, run, session_of
+from controller.days.recorded_prices import read_quotes
 from controller.errors import ConfigError
-from controller.recorded_prices import read_quotes
 from controller.tariffs.quotes import Quote
 
 app = typer.Typer(add_completion=False)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from controller.traces import Day
+from controller.days.traces import Day
 
 MINUTE_S = 60
 RAMP_W = 1000.0

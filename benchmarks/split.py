@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from benchmarks import packed
+from controller.days.traces import Day, read_days
 from controller.errors import ConfigError
-from controller.traces import Day, read_days
 
 Which = Literal["held-out", "tuning", "all"]
 WHICH: tuple[Which, ...] = ("held-out", "tuning", "all")

@@ -8,8 +8,8 @@ from benchmarks.entries import MAIN_VALUE_CT, OURS, PRICES, VALUES_CT
 from benchmarks.goals import NAMES
 from benchmarks.intervals import Estimate
 from benchmarks.scores import Case, Scores, Summary
+from controller.days.traces import Day
 from controller.plugins import strategy_names
-from controller.traces import Day
 
 TIE_CT = 0.1
 """Two costs of a day this near are a tie."""

@@ -18,8 +18,8 @@ from typing import Any
 from benchmarks.baselines.evcc import Evcc
 from benchmarks.contest import Order, View, run_baseline
 from benchmarks.days import moving, whole
+from controller.days.traces import Day, read_days
 from controller.model import Prices
-from controller.traces import Day, read_days
 
 KEYS = ("ev_kwh", "import_kwh", "import_ev_kwh", "starts", "phase_switches", "idle_phase_writes", "writes")
 

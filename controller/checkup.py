@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.car import DEFAULT_KEY, CarRecord, known_as
-from controller.car import describe as describe_car
-from controller.car_store import records_of
+from controller.cars.car import DEFAULT_KEY, CarRecord, known_as
+from controller.cars.car import describe as describe_car
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
 from controller.daemon import devices_of
 from controller.errors import AmpilotError, ChargerError, ConfigError, LedgerError, MeterError
 from controller.interface.assembly import caller_token
+from controller.ledger.car_store import records_of
+from controller.ledger.report import Report
 from controller.load_settings import load_settings
 from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
 from controller.plugins import conformance, is_built_in, load_strategy
-from controller.report import Report
 from controller.settings import Settings
 from controller.settings.interface import InterfaceSettings
 

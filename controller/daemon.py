@@ -13,18 +13,19 @@ from zoneinfo import ZoneInfo
 from controller.chargers import open_charger
 from controller.clock import Clock, SystemClock
 from controller.credentials import TokenSource
+from controller.days.verdict import NightlyVerdict
 from controller.delivery.announcer import Announcer
 from controller.delivery.channels import open_channels
 from controller.departures import Wants
 from controller.events import Event
 from controller.forecast.forecaster import Forecaster
 from controller.interface.assembly import LISTEN_AGAIN_S, open_interface
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
+from controller.line.night import is_dark
 from controller.load_settings import load_settings
 from controller.logging_setup import set_up
 from controller.loop import Loop
 from controller.meters import Role, open_meters
-from controller.night import is_dark
 from controller.planning import Planning
 from controller.plugins import is_built_in, load_strategy
 from controller.schedule import Schedule
@@ -32,7 +33,6 @@ from controller.senses import Devices
 from controller.settings import MeterSettings, Settings
 from controller.supervised import FAULTS, WINDOW_S, Supervised
 from controller.tariffs.assembly import Tariffs, open_tariffs
-from controller.verdict import NightlyVerdict
 from controller.watchdog import Notifier
 
 log = logging.getLogger(__name__)

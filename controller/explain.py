@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.report import LastDecision
+from controller.ledger.report import LastDecision
 
 STALE_S = 120.0
 

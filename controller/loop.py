@@ -10,15 +10,17 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller import accounting, energy_counter, guard, latches, pipeline, snapshot
-from controller.car import KnownCar, describe
-from controller.car_store import CarStore
+from controller.cars.car import KnownCar, describe
 from controller.clock import Clock
-from controller.gate_memory import GateState
-from controller.latch_store import LatchStore
-from controller.leash_store import LeashStore
-from controller.ledger import Ledger, ReadingRow
+from controller.ledger.car_store import CarStore
+from controller.ledger.latch_store import LatchStore
+from controller.ledger.leash_store import LeashStore
+from controller.ledger.ledger import Ledger, ReadingRow
+from controller.ledger.soc_store import CarSoc
 from controller.limits import Limits
+from controller.line import accounting, energy_counter, guard, latches, pipeline, snapshot
+from controller.line.gate_memory import GateState
+from controller.line.phases import PhaseHistory
 from controller.model import (
     LIMIT_LABEL,
     Charge,
@@ -35,10 +37,8 @@ from controller.model import (
     amps,
     limit_label,
 )
-from controller.phases import PhaseHistory
 from controller.planning import Planning
 from controller.senses import Devices, Senses
-from controller.soc_store import CarSoc
 from controller.supervised import Supervised
 from controller.units import MAX_CURRENT_A
 from controller.wanted import sight

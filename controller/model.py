@@ -335,6 +335,8 @@ class Admissible:
     """The write budget has nothing left but what is kept for stops."""
     phase_changes_left: int | None = None
     """How many there may be until the car is unplugged, None: no end."""
+    phase_change_holds_s: float = 0.0
+    """How long a change of phases made now bars the next one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from controller import snapshot
 from controller.clock import Clock
 from controller.errors import AuthRejected, ChargerError, MeterError, MeterImplausible, WrongDevice
 from controller.events import Event, Turn
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
+from controller.line import snapshot
 from controller.logging_setup import Faults
 from controller.model import (
     BatteryReading,

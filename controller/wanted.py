@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from controller import phases
+from controller.cars.state_of_charge import Soc
 from controller.clock import Clock
 from controller.departures import Habit, Leaving, leavings
 from controller.limits import Limits
+from controller.line import phases
+from controller.line.pipeline import LoopState
 from controller.model import CarState, Charge, ChargerStatus
-from controller.pipeline import LoopState
 from controller.planner.task import CarPower, Departure
-from controller.state_of_charge import Soc
 
 FARTHEST_S = 72 * 3600.0
 """A departure beyond this is left to a later plan."""

@@ -10,7 +10,7 @@ import typer
 from controller.cli.terminal import DEFAULT_CONFIG, Config, err, escaped, out
 
 if TYPE_CHECKING:
-    from controller.latch_store import OpenLatch
+    from controller.ledger.latch_store import OpenLatch
 
 commands = typer.Typer()
 
@@ -21,7 +21,7 @@ def ack(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Show what is latched, or acknowledge it. A running ampilot takes it up at its next decision."""
-    from controller import latch_store
+    from controller.ledger import latch_store
     from controller.load_settings import load_settings
 
     path = Path(load_settings(config).ledger.path)

@@ -177,11 +177,11 @@ def backtest(
         )
         score_sessions(asked)
         return
-    from controller.backtest import run_day, scaled
+    from controller.days.backtest import run_day, scaled
+    from controller.days.traces import read_days
     from controller.model import Prices
-    from controller.plots import plot_backtest
+    from controller.plots.days import plot_backtest
     from controller.plugins import load_strategy, money_options
-    from controller.traces import read_days
 
     chosen = load_strategy(strategy, money_options(strategy, value_ct, solar_share))
     prices = Prices(import_ct, export_ct)

@@ -33,9 +33,9 @@ def forecast(
 ) -> None:
     """Say how much sun will be left over, on what that stands, and how good it was. Asks nobody."""
     from controller.clock import SystemClock
+    from controller.days.recorded import day_span_ms
     from controller.forecast.forecaster import Forecaster
     from controller.load_settings import load_settings
-    from controller.recorded import day_span_ms
 
     settings = load_settings(config)
     clock = SystemClock()
@@ -55,7 +55,7 @@ def forecast(
     if json_file is not None:
         write_json(json_file, _document(which, estimates, forecaster, skills))
     if plot is not None:
-        from controller.plots_forecast import plot_forecast
+        from controller.plots.forecast import plot_forecast
 
         measured = [
             ((b - begin_s) / HOUR_S, w)

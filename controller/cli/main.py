@@ -127,8 +127,8 @@ def _list_profiles() -> None:
 def explain(config: Config = DEFAULT_CONFIG) -> None:
     """Say why it is doing what it does now, with amounts and time left."""
     from controller import explain as words
+    from controller.ledger.report import Report
     from controller.load_settings import load_settings
-    from controller.report import Report
 
     report = Report(Path(load_settings(config).ledger.path))
     decision = report.last_decision()

@@ -67,7 +67,7 @@ def plan(
     _print_plan(made, task, zone, planning.wanted.charged_wh)
     _print_rows(made, zone, quarters=quarters)
     if plot is not None:
-        from controller.plots_plan import plot_plan
+        from controller.plots.plan import plot_plan
 
         plot_plan(made, plot, zone)
 
@@ -95,9 +95,9 @@ def _what_if(need_kwh: float | None, by: str | None) -> "Habit":
 
 def _sight(settings: "Settings", clock: "Clock") -> "Sight":
     """Return what the service saw last; without it, a car that takes what the config allows."""
+    from controller.ledger.report import Report
+    from controller.ledger.soc_store import on_record
     from controller.planner.task import CarPower
-    from controller.report import Report
-    from controller.soc_store import on_record
     from controller.wanted import Sight
 
     charger, path = settings.charger, Path(settings.ledger.path)
@@ -143,7 +143,7 @@ def _print_head(settings: "Settings", sight: "Sight", *, sun_known: bool) -> Non
 
 
 def _print_plan(made: "Plan", task: "Task", zone: ZoneInfo, charged_wh: float) -> None:
-    from controller import plan_words
+    from controller.cli import plan_words
     from controller.planner import plan as planner
 
     for line in plan_words.headline(made, task, zone, charged_wh):
@@ -160,7 +160,7 @@ def _print_plan(made: "Plan", task: "Task", zone: ZoneInfo, charged_wh: float) -
 
 
 def _print_rows(made: "Plan", zone: ZoneInfo, *, quarters: bool) -> None:
-    from controller import plan_words
+    from controller.cli import plan_words
 
     table = plan_words.rows(made, zone, quarters=quarters)
     if not table:

@@ -15,8 +15,8 @@ from controller.cli.terminal import DEFAULT_CONFIG, bar, escaped, out, write_jso
 from controller.errors import ConfigError
 
 if TYPE_CHECKING:
-    from controller.replay import Really, ReplayedDay
-    from controller.replay_plan import Plan, Source
+    from controller.days.replay import Really, ReplayedDay
+    from controller.days.replay_plan import Plan, Source
 
 commands = typer.Typer()
 LOW_PRIORITY = 15
@@ -47,8 +47,8 @@ def replay(
     ] = False,
 ) -> None:
     """Run recorded days through other strategies: what would each have cost with that sun?"""
-    from controller import replay as engine
-    from controller.replay_plan import days_of, plan_of, source_of
+    from controller.days import replay as engine
+    from controller.days.replay_plan import days_of, plan_of, source_of
 
     begin, end = _date("--from", first), _date("--to", last)
     source = source_of(config, ledger, DEFAULT_CONFIG)
@@ -85,7 +85,7 @@ def _print_verdict(source: "Source", plan: "Plan", day: date | None) -> None:
 
     At low priority, so that it never delays the controller; a sandbox may refuse that, to no harm.
     """
-    from controller import replay as engine
+    from controller.days import replay as engine
 
     with contextlib.suppress(OSError):
         os.nice(LOW_PRIORITY)
@@ -120,8 +120,8 @@ def _span(seconds: float) -> str:
 def _print_table(plan: "Plan", days: Sequence["ReplayedDay"], really: "Really") -> None:
     from rich.table import Table
 
-    from controller.replay import total
-    from controller.replay_plan import BASELINE
+    from controller.days.replay import total
+    from controller.days.replay_plan import BASELINE
 
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("day", no_wrap=True)
@@ -169,7 +169,7 @@ def _cells(sums: dict[str, Any]) -> list[str]:
 def _document(
     source: "Source", plan: "Plan", days: Sequence["ReplayedDay"], really: "Really"
 ) -> dict[str, Any]:
-    from controller.replay import total
+    from controller.days.replay import total
 
     def rounded(values: dict[str, Any]) -> dict[str, Any]:
         return {key: round(v, 4) if isinstance(v, float) else v for key, v in values.items()}
@@ -197,9 +197,9 @@ def _document(
 
 
 def _draw(plan: "Plan", days: Sequence["ReplayedDay"], path: Path) -> None:
-    from controller.plots import DaySeries, ReplayPanel, plot_replay
-    from controller.replay import MINUTE_S, total
-    from controller.replay_plan import BASELINE
+    from controller.days.replay import MINUTE_S, total
+    from controller.days.replay_plan import BASELINE
+    from controller.plots.days import DaySeries, ReplayPanel, plot_replay
 
     names, begin_h = [], 0.0
     for day in days:

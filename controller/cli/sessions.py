@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller.backtest import scaled
-from controller.backtest_session import SessionResult, run_session
 from controller.cli.terminal import bar, escaped, out, write_json
+from controller.days.backtest import scaled
+from controller.days.backtest_session import SessionResult, run_session
+from controller.days.recorded_prices import RecordedPrices, added_to_spot, read_quotes
+from controller.days.recorded_sessions import Habit, stays
+from controller.days.traces import read_days
 from controller.errors import ConfigError
 from controller.plugins import load_strategy, money_options
-from controller.recorded_prices import RecordedPrices, added_to_spot, read_quotes
-from controller.recorded_sessions import Habit, stays
-from controller.traces import read_days
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ def soc(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Show how full the car is taken to be, or say it. A running ampilot takes it up at its next decision."""
-    from controller import soc_store
+    from controller.ledger import soc_store
     from controller.load_settings import load_settings
 
     if percent is not None and not math.isfinite(percent):

@@ -57,7 +57,7 @@ def tariffs(
     for title, slots in days:
         _print_day(title, slots, zone, now_s, quarters=quarters)
     if plot is not None:
-        from controller.plots_tariffs import plot_prices
+        from controller.plots.tariffs import plot_prices
 
         plot_prices([slot for _, slots in days for slot in slots], plot, zone, now_s)
     if not answered:

@@ -33,7 +33,7 @@ from controller.forecast.skill import Skill, skill
 from controller.forecast.sources import kind_of, memory_name, open_source, place_of, planes_of
 from controller.forecast.sun import sun_at
 from controller.horizon import SurplusSlot
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 from controller.settings.forecast import ForecastSettings
 
 log = logging.getLogger(__name__)

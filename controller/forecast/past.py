@@ -12,7 +12,7 @@ from pathlib import Path
 from controller.errors import LedgerError
 from controller.forecast.answers import QUARTER_S
 from controller.forecast.spread import Issued
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 
 DAYS = 60
 """How far back is learned from; by then a day counts one part in fifty."""

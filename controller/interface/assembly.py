@@ -5,16 +5,16 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from controller.cars.state_of_charge import Soc
 from controller.clock import Clock
 from controller.credentials import TokenSource
 from controller.errors import ConfigError
 from controller.interface.answers import Answers
 from controller.interface.server import Server
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 from controller.model import Decision, Off, Send, SiteSnapshot, amps
 from controller.settings import Settings
 from controller.settings.interface import InterfaceSettings
-from controller.state_of_charge import Soc
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator, model_validator
 
-from controller.car import CHARGE_EFFICIENCY, KnownCar
+from controller.cars.car import CHARGE_EFFICIENCY, KnownCar
 from controller.departures import Wants
 from controller.limits import Limits
 from controller.model import Prices

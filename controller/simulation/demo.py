@@ -12,13 +12,13 @@ from pathlib import Path
 
 from controller.chargers import CloudTransport
 from controller.clock import SimClock
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
+from controller.ledger.report import Report, Totals
 from controller.limits import Limits
 from controller.loop import Loop
 from controller.meters import open_meters
 from controller.model import Prices, Strategy
-from controller.plots import DaySeries, plot_day
-from controller.report import Report, Totals
+from controller.plots.days import DaySeries, plot_day
 from controller.senses import Devices
 from controller.settings import MeterSettings
 from controller.simulation.serve import HouseOptions, ServedHouse

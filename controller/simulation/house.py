@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from controller.days.traces import read_days
 from controller.errors import ConfigError
 from controller.simulation.box import Box
 from controller.simulation.car import PROFILES, Car
 from controller.simulation.load import household_day
 from controller.simulation.sun import sunny_day
-from controller.traces import read_days
 
 DAY_S = 86_400
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.contest import Baseline, Order, Ring
-from controller.backtest import Run, seconds
-from controller.traces import Day
+from controller.days.backtest import Run, seconds
+from controller.days.traces import Day
 
 Step = tuple[int, float]
 """From this second on, this surplus in W."""

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.contest import Order, Ring, View, rescored, run_baseline
 from benchmarks.days import moving, whole
-from controller.backtest import Run, run_day, seconds
+from controller.days.backtest import Run, run_day, seconds
+from controller.days.traces import Day, read_days
 from controller.model import Prices
-from controller.traces import Day, read_days
 from strategies.fixed import Fixed
 from tests.benchmarks.life import profile
 

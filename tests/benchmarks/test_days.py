@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks import packed, split
 from benchmarks.pack_days import pack
+from controller.days.traces import Day, read_days
 from controller.errors import ConfigError
-from controller.traces import Day, read_days
 
 HELD_OUT_WEEKS = (5, 7, 9, 11, 21, 23, 25, 27, 37, 39, 41, 43)
 

@@ -9,10 +9,10 @@ from benchmarks import floor, foresight
 from benchmarks.baselines import BASELINES
 from benchmarks.contest import run_baseline
 from benchmarks.entries import PRICES, VALUES_CT
-from controller.backtest import run_day
+from controller.days.backtest import run_day
+from controller.days.oracle import least_cost_ct
+from controller.days.traces import Day
 from controller.model import Prices
-from controller.oracle import least_cost_ct
-from controller.traces import Day
 from strategies.surplus import Surplus
 
 TOLERANCE_CT = 0.2

@@ -13,8 +13,8 @@ from benchmarks.entries import Row
 from benchmarks.frontier import interpolated
 from benchmarks.scores import Case, Scores, Summary
 from benchmarks.sky import describe
-from controller.backtest import DayResult
-from controller.traces import Day
+from controller.days.backtest import DayResult
+from controller.days.traces import Day
 
 ROOT = Path(__file__).parents[2]
 

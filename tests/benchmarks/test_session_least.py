@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.session_least import least_ct
 from benchmarks.session_runs import BLIND, DYNAMIC, FIXED, OURS, Market, run_entry, session_of
-from controller.backtest_session import Session
+from controller.days.backtest_session import Session
 from controller.horizon import PriceSlot
 from controller.planner.task import Departure
 from tests.benchmarks.test_sessions import QUOTES, VISITS, WEEK, cases

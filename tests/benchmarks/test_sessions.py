@@ -10,10 +10,10 @@ import pytest
 from benchmarks import session_report, session_runs
 from benchmarks.session_cases import Case, Visit, cases, price_date, read_visits
 from benchmarks.session_runs import BLIND, DYNAMIC, FIXED, OURS, PERFECT, Known, Market, Row, run_entry
-from controller.backtest_session import SessionResult
+from controller.days.backtest_session import SessionResult
+from controller.days.traces import Day
 from controller.errors import ConfigError
 from controller.tariffs.quotes import Quote
-from controller.traces import Day
 
 
 def day(number: int, step_s: int = 300, sun_w: float = 6_000.0) -> Day:

@@ -16,8 +16,8 @@ import pytest
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import ChargerUnreachable
-from controller.latch_store import acknowledge
-from controller.ledger import Ledger
+from controller.ledger.latch_store import acknowledge
+from controller.ledger.ledger import Ledger
 from controller.limits import Limits
 from controller.loop import Loop
 from controller.meters import ModbusMeter, load_profile, open_meters

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from controller.clock import SimClock
-from controller.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger, ReadingRow
 from controller.simulation.house import DAY_S
 from controller.simulation.sun import clear_sky_w_per_m2
 from tests.faults.rig import Rig

@@ -12,10 +12,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller import pipeline
 from controller.clock import SimClock, SystemClock
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
+from controller.ledger.report import Report
 from controller.limits import Limits
+from controller.line import pipeline
 from controller.loop import Loop
 from controller.model import (
     CarState,
@@ -29,7 +30,6 @@ from controller.model import (
     Settings,
     WriteOutcome,
 )
-from controller.report import Report
 from controller.schedule import Schedule
 from controller.senses import Devices
 from controller.watchdog import Notifier

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from controller.clock import SystemClock
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 from tests.faults.host_rig import SLACK_S, HostRig, with_compiler
 from tests.faults.test_full_disk import AT_ONCE
 

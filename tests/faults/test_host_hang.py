@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from controller.limits import Limits
+from controller.line.pipeline import initial, step
 from controller.model import Off, SiteSnapshot, Wish
-from controller.pipeline import initial, step
 from controller.supervised import Supervised
 from tests.faults.host_rig import SLACK_S, HostRig
 from tests.faults.hostile_plugin import MODES, Hostile, install

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from controller.clock import SystemClock
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 from tests.faults.host_rig import SLACK_S, HostRig
 from tests.faults.rig import raised
 from tests.faults.test_full_disk import AT_ONCE

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from controller.clock import SystemClock
 from controller.errors import ConfigError
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
+from controller.ledger.report import Report
 from controller.load_settings import load_settings
-from controller.report import Report
 from tests.faults.host_rig import SLACK_S, HostRig
 from tests.faults.rig import TOKEN
 from tests.faults.test_full_disk import AT_ONCE
@@ -231,7 +231,7 @@ def test_h14_every_released_ledger_is_brought_up_to_date(tmp_path: Path, dump: P
             left = db.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()
             kept = [row[: len(rows[0])] for row in left] if rows else []
             assert all(row in kept for row in rows), table
-        newest = int(sorted((ROOT / "controller" / "migrations").glob("0*.sql"))[-1].name[:4])
+        newest = int(sorted((ROOT / "controller" / "ledger" / "migrations").glob("0*.sql"))[-1].name[:4])
         assert db.execute("PRAGMA user_version").fetchone() == (newest,)
     decision = Report(path).last_decision()
     assert decision is not None
@@ -246,7 +246,7 @@ def test_h14_a_migration_that_dies_leaves_the_old_version(tmp_path: Path) -> Non
     code = (
         "import os, sys, threading, time\nfrom pathlib import Path\n"
         "from controller.clock import SystemClock\n"
-        "from controller.ledger import Ledger\n"
+        "from controller.ledger.ledger import Ledger\n"
         "threading.Timer(float(sys.argv[2]), os._exit, [9]).start()\n"
         "Ledger.open(Path(sys.argv[1]), SystemClock())\ntime.sleep(1)\n"
     )

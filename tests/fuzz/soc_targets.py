@@ -9,10 +9,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from controller.car import KnownCar
+from controller.cars.car import KnownCar
+from controller.cars.state_of_charge import PlugIn, followed, of_record, present
 from controller.interface.answers import Answers, Request
 from controller.interface.server import Server
-from controller.state_of_charge import PlugIn, followed, of_record, present
 from tests.fuzz.bend import any_body, bent, odd
 
 PUSH = b'{"soc_pct": 62.5, "car": "Zoe"}'

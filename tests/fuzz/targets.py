@@ -24,18 +24,19 @@ from controller.chargers.local import LocalTransport
 from controller.cli.backup import copy_ledger
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
+from controller.days.traces import read_days
 from controller.errors import ChargerError, ConfigError, ForecastError, LedgerError, MeterError, TariffError
 from controller.fetch import Answer as HttpAnswer
 from controller.forecast import cache, forecast_solar, open_meteo, solcast
 from controller.forecast.answers import checked
 from controller.forecast.wire import document
-from controller.latch_store import waiting
-from controller.ledger import Ledger
+from controller.ledger.latch_store import waiting
+from controller.ledger.ledger import Ledger
+from controller.ledger.report import Report
 from controller.load_settings import load_notify, load_settings
 from controller.meters.decode import Decoder, Site
 from controller.meters.profile import load_profile, profile_names
 from controller.meters.sunspec import resolve
-from controller.report import Report
 from controller.resources import config_dir
 from controller.settings import ChargerSettings
 from controller.tariffs import (
@@ -50,7 +51,6 @@ from controller.tariffs import (
 )
 from controller.tariffs.store import PriceFile
 from controller.tariffs.web import pause_s
-from controller.traces import read_days
 from tests.contract.test_forecast_sources import (
     ensemble_body,
     forecast_solar_body,

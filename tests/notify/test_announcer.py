@@ -14,7 +14,7 @@ from controller.delivery.channels import Ntfy
 from controller.delivery.wording import Message
 from controller.errors import NotifyError
 from controller.events import Event, Turn
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 from controller.settings.notify import NtfySettings
 from tests.notify.servers import NtfyServer
 

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.cars.state_of_charge import Soc
 from controller.clock import SimClock
 from controller.departures import Habit, Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Prices
 from controller.planning import Planning, later_value_ct
-from controller.state_of_charge import Soc
 from controller.wanted import Sight
 
 START = datetime(2026, 11, 25, 18, 5, tzinfo=UTC)

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from controller import pipeline
-from controller.car import CarRecord, Estimate, KnownCar
-from controller.car_learning import Garage, bounded, garage
+from controller.cars.car import CarRecord, Estimate, KnownCar
+from controller.cars.learning import Garage, bounded, garage
+from controller.line import pipeline
 from controller.model import Ceiling, Charge
 from strategies.min_surplus import MinSurplus
 from strategies.surplus import Surplus

@@ -8,9 +8,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from math import inf
 
-from controller import pipeline, snapshot
-from controller.car_learning import Garage
+from controller.cars.learning import Garage
 from controller.limits import Limits
+from controller.line import pipeline, snapshot
 from controller.model import (
     CarState,
     Charge,

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from controller.backtest import run_day
+from controller.days.backtest import run_day
+from controller.days.traces import Day
 from controller.model import Prices
 from controller.plugins import load_strategy
-from controller.traces import Day
 
 FILES = sorted((Path(__file__).parent / "days").glob("*.toml"))
 CASES = [(path.stem, name) for path in FILES for name in tomllib.loads(path.read_text())["strategies"]]

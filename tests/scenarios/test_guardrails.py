@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import packed
-from controller.backtest import run_day
+from controller.days.backtest import run_day
 from controller.model import Prices
 from controller.plugins import load_strategy
 from tests.faults.life import more

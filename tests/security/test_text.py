@@ -12,7 +12,7 @@ from controller.cli.terminal import escaped
 from controller.clock import SystemClock
 from controller.delivery.wording import worded
 from controller.events import Event
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 from controller.logging_setup import JournalFormatter
 from controller.model import ChargerStatus
 from tests.contract.test_forecast_sources import NOW_S, as_json, ensemble_body, open_meteo_body, sources

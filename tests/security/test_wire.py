@@ -16,9 +16,9 @@ import trustme
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller import guard
 from controller.errors import AmpilotError, ForecastUnreachable, NotifyError, TariffUnreachable
 from controller.fetch import Fetcher
+from controller.line import guard
 from controller.model import Force, PhaseMode, Settings
 
 ROOT = Path(__file__).parents[2]

@@ -13,16 +13,16 @@ from datetime import UTC, datetime
 from math import cos, pi
 from pathlib import Path
 
-from controller import accounting, pipeline, snapshot
-from controller.car_learning import garage
+from controller.cars.learning import garage
 from controller.clock import SimClock
-from controller.latches import with_new
-from controller.leash_store import LeashStore
-from controller.ledger import Ledger
+from controller.ledger.leash_store import LeashStore
+from controller.ledger.ledger import Ledger
 from controller.limits import Limits
+from controller.line import accounting, pipeline, snapshot
+from controller.line.latches import with_new
+from controller.line.pipeline import LoopState
 from controller.loop import restored
 from controller.model import Keys, OutcomeKind, Prices, Send, Strategy, WriteOutcome
-from controller.pipeline import LoopState
 from tests.properties.world import TICK_S, World
 
 DAY_S = 86_400

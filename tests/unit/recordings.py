@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.clock import SimClock
-from controller.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger, ReadingRow
 
 BERLIN_DAY = "2026-05-05"
 BERLIN_MIDNIGHT = datetime(2026, 5, 4, 22, tzinfo=UTC)

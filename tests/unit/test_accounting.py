@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from controller.accounting import Share, attribute
+from controller.line.accounting import Share, attribute
 from controller.model import Prices, Quality, SiteSnapshot
 
 HOUR = SiteSnapshot(

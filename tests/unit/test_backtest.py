@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller.backtest import run_day
 from controller.cli.main import app
+from controller.days.backtest import run_day
+from controller.days.oracle import least_cost_ct
+from controller.days.traces import Day, read_days
 from controller.errors import ConfigError
 from controller.model import Prices
-from controller.oracle import least_cost_ct
-from controller.traces import Day, read_days
 from strategies.fixed import Fixed
 from strategies.off import OffStrategy
 from strategies.surplus import Surplus

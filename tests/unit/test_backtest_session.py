@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from controller.backtest import run_day
-from controller.backtest_session import (
+from controller.days.backtest import run_day
+from controller.days.backtest_session import (
     Foreknowledge,
     Planner,
     Session,
@@ -14,10 +14,10 @@ from controller.backtest_session import (
     Stay,
     run_session,
 )
+from controller.days.traces import Day
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Force, PhaseMode, Prices, Settings, Strategy
 from controller.planner.task import Departure
-from controller.traces import Day
 from strategies.fast import Fast
 from strategies.fixed import Fixed
 from strategies.off import OffStrategy

@@ -5,8 +5,8 @@ from math import exp
 
 import pytest
 
-from controller import budget
 from controller.limits import Limits
+from controller.line import budget
 
 LIMITS = Limits()
 NOW_S = 200_000.0

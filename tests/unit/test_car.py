@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from controller.car import CarRecord, Estimate, KnownCar, describe, traits
-from controller.car_learning import Garage, bounded, garage, observe
-from controller.car_session import retry_due
+from controller.cars.car import CarRecord, Estimate, KnownCar, describe, traits
+from controller.cars.learning import Garage, bounded, garage, observe
+from controller.cars.session import retry_due
 from controller.limits import Limits
+from controller.line.pending import Knobs
+from controller.line.reconcile import Link
 from controller.model import (
     CarState,
     CarTraits,
@@ -23,8 +25,6 @@ from controller.model import (
     Off,
     PhaseMode,
 )
-from controller.pending import Knobs
-from controller.reconcile import Link
 
 LIMITS = Limits()
 TOP = Ceiling(16, 16, 16, "configured maximum")

@@ -6,12 +6,12 @@ from importlib import resources
 from pathlib import Path
 
 from controller import checkup
-from controller.car import CarRecord, Estimate, KnownCar
-from controller.car_learning import garage
-from controller.car_store import CarStore
+from controller.cars.car import CarRecord, Estimate, KnownCar
+from controller.cars.learning import garage
 from controller.clock import SimClock
-from controller.ledger import Ledger
-from controller.report import Report
+from controller.ledger.car_store import CarStore
+from controller.ledger.ledger import Ledger
+from controller.ledger.report import Report
 from controller.settings import Settings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_a_record_is_written_once_a_minute_and_at_the_end(tmp_path: Path) -> Non
 def test_a_ledger_of_the_first_version_gets_its_table_and_keeps_its_rows(tmp_path: Path) -> None:
     """Schema 1 with an event in it opens, and what was in it is there."""
     path = tmp_path / "l.db"
-    first = (resources.files("controller.migrations") / "0001_first.sql").read_text("utf-8")
+    first = (resources.files("controller.ledger.migrations") / "0001_first.sql").read_text("utf-8")
     with sqlite3.connect(path) as old:
         old.executescript(f"{first} PRAGMA user_version = 1;")
         old.execute("INSERT INTO events (wall_ms, kind, severity, text) VALUES (1, 'test', 'info', 'old')")

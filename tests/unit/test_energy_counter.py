@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.accounting import Share
-from controller.energy_counter import OWED_WH, EnergyCounter, follow
+from controller.line.accounting import Share
+from controller.line.energy_counter import OWED_WH, EnergyCounter, follow
 from controller.model import ChargerStatus, Prices
 
 NOTHING = Share()

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.envelope import ceiling
 from controller.limits import Limits
+from controller.line.envelope import ceiling
 from controller.model import Ceiling, Charge, ChargerStatus, Command, Off, PerPhase, Quality, SiteSnapshot
 
 LIMITS = Limits(fuse_a=25.0, fuse_margin_a=2.0, max_current_a=32, unbalance_limit_a=32)

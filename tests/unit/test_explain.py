@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.explain import explain
-from controller.report import LastDecision
+from controller.ledger.report import LastDecision
 
 AT = datetime(2026, 6, 21, 12, 0, 0, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)

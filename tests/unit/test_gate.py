@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from controller import budget
-from controller.gate import admissible, admit, settings_for
-from controller.gate_memory import GateState, follow, wrote
 from controller.limits import Limits
+from controller.line import budget
+from controller.line.gate import admissible, admit, settings_for
+from controller.line.gate_memory import GateState, follow, wrote
+from controller.line.pending import Knobs, Pending
+from controller.line.phases import PhaseHistory
+from controller.line.reconcile import Link
 from controller.model import (
     Ceiling,
     Charge,
@@ -25,9 +28,6 @@ from controller.model import (
     SiteSnapshot,
     Wish,
 )
-from controller.pending import Knobs, Pending
-from controller.phases import PhaseHistory
-from controller.reconcile import Link
 
 LIMITS = Limits(fuse_a=None)
 NOON_S = 43_200.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.guard import Sight, objection
+from controller.line.guard import Sight, objection
 
 
 def sight(

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller import latches
 from controller.cli.main import app
 from controller.clock import SimClock
-from controller.latch_store import LatchStore, acknowledge, waiting
-from controller.latches import Effect, Latch
-from controller.ledger import Ledger
+from controller.ledger.latch_store import LatchStore, acknowledge, waiting
+from controller.ledger.ledger import Ledger
 from controller.limits import Limits
+from controller.line import latches
+from controller.line.latches import Effect, Latch
 from controller.model import Ceiling
 
 TOP = Ceiling(16, 16, 12, "configured maximum")

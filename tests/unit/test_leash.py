@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from controller.clock import SimClock
-from controller.leash import Ask, Hand, Leash, answered, due, observe, restored, sent, stands
-from controller.leash_store import LeashStore
-from controller.ledger import Ledger
+from controller.ledger.leash_store import LeashStore
+from controller.ledger.ledger import Ledger
+from controller.line.leash import Ask, Hand, Leash, answered, due, observe, restored, sent, stands
 from controller.model import CarState, ChargerStatus, OutcomeKind
 
 LEASH_WH = 3000.0

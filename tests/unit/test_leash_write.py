@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from controller.leash import Leash, sent
-from controller.leash_write import joined, remembered
 from controller.limits import Limits
+from controller.line.leash import Leash, sent
+from controller.line.leash_write import joined, remembered
+from controller.line.pending import Pending
+from controller.line.reconcile import Link
 from controller.model import (
     Action,
     CarState,
@@ -23,8 +25,6 @@ from controller.model import (
     Settings,
     SiteSnapshot,
 )
-from controller.pending import Pending
-from controller.reconcile import Link
 
 NOON_S = 43_200.0
 LIMITS = Limits(leash_wh=3000.0)

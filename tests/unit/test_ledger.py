@@ -16,10 +16,10 @@ import pytest
 
 from controller.clock import SimClock
 from controller.errors import LedgerCorrupt
-from controller.ledger import Ledger, LedgerLocked, ReadingRow, Verdict
-from controller.ledger_open import migrate
-from controller.ledger_writer import Job
-from controller.report import Report
+from controller.ledger.ledger import Ledger, LedgerLocked, ReadingRow, Verdict
+from controller.ledger.opening import migrate
+from controller.ledger.report import Report
+from controller.ledger.writer import Job
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -159,7 +159,7 @@ def test_a_step_made_beside_a_later_one_is_not_left_out(tmp_path: Path) -> None:
 def test_a_ledger_from_before_steps_were_recorded_gets_what_it_lacks(tmp_path: Path) -> None:
     """Schema 8 as it was without 5 to 7: the table of 7 is made, what was there stays."""
     path = tmp_path / "l.db"
-    folder = Path(__file__).parents[2] / "controller/migrations"
+    folder = Path(__file__).parents[2] / "controller/ledger/migrations"
     with sqlite3.connect(path) as other:
         for name in ("0001_first", "0002_cars", "0003_verdicts", "0004_latches", "0008_forecast"):
             other.executescript((folder / f"{name}.sql").read_text("utf-8"))
@@ -178,7 +178,7 @@ def test_a_ledger_from_before_steps_were_recorded_gets_what_it_lacks(tmp_path: P
 def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
     """Its rows stay, `explain` finds no verdict in it, and after opening one can be kept."""
     path = tmp_path / "l.db"
-    first = Path(__file__).parents[2] / "controller/migrations/0001_first.sql"
+    first = Path(__file__).parents[2] / "controller/ledger/migrations/0001_first.sql"
     with sqlite3.connect(path) as other:
         other.executescript(first.read_text() + "PRAGMA user_version = 1;")
         other.execute("INSERT INTO events (wall_ms, kind, severity, text) VALUES (1, 'x', 'info', 'old')")
@@ -302,7 +302,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from controller.clock import SystemClock
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 ledger = Ledger.open(Path(sys.argv[1]), SystemClock())
 while True:
     intent = ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")

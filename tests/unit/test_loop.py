@@ -17,7 +17,7 @@ import pytest
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import MeterUnreachable
-from controller.ledger import Ledger
+from controller.ledger.ledger import Ledger
 from controller.limits import Limits
 from controller.loop import Loop, restored
 from controller.model import (

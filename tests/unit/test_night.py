@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from controller.night import elevation_deg, is_dark
+from controller.line.night import elevation_deg, is_dark
 
 VIENNA = (48.2, 16.4)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.oracle import least_cost_ct
+from controller.days.oracle import least_cost_ct
 
 AMPERES = (6, 7)
 

@@ -3,10 +3,10 @@
 import pytest
 
 from controller.limits import Limits
+from controller.line.pending import Pending
+from controller.line.phases import PhaseHistory, Switching, change_in_s, options, switching
+from controller.line.reconcile import Link
 from controller.model import Charge, ChargerStatus, Force, Off, PhaseMode, Settings
-from controller.pending import Pending
-from controller.phases import PhaseHistory, Switching, change_in_s, options, switching
-from controller.reconcile import Link
 
 LIMITS = Limits()
 SENT_S = 1000.0

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller import pipeline
-from controller.guard import Sight, objection
 from controller.limits import Limits
+from controller.line import pipeline
+from controller.line.guard import Sight, objection
 from controller.model import (
     CarState,
     Charge,

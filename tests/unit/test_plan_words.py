@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from controller import plan_words
+from controller.cli import plan_words
 from controller.planner.plan import Alternative, Plan, PlannedSlot
 from controller.planner.task import Departure, Task
 from controller.planner.values import Reason

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from controller.errors import ConfigError
-from controller.plots import BLUE, GREEN, ORANGE, YELLOW, DaySeries, plot_backtest, plot_day
+from controller.plots.days import BLUE, GREEN, ORANGE, YELLOW, DaySeries, plot_backtest, plot_day
 
 
 def day(**change: list[Any]) -> DaySeries:
@@ -121,7 +121,7 @@ import sys
 sys.modules["matplotlib"] = None
 from pathlib import Path
 from controller.errors import ConfigError
-from controller.plots import DaySeries, plot_day
+from controller.plots.days import DaySeries, plot_day
 try:
     plot_day(DaySeries(), Path(sys.argv[1]), "", "")
 except ConfigError as error:

@@ -8,6 +8,8 @@ import dataclasses
 import pytest
 
 from controller.limits import Limits
+from controller.line.pending import Knobs, Pending
+from controller.line.reconcile import Link, answered, observe, offered, sent
 from controller.model import (
     CarState,
     Charge,
@@ -20,8 +22,6 @@ from controller.model import (
     Settings,
     WriteOutcome,
 )
-from controller.pending import Knobs, Pending
-from controller.reconcile import Link, answered, observe, offered, sent
 
 LIMITS = Limits()
 RAISE = (Charge(12, 1), Settings(current_a=12))

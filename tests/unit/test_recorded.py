@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from controller.clock import SimClock
-from controller.ledger import Ledger
-from controller.recorded import RecordedDay, read_day, recorded_dates
-from controller.report import Report
+from controller.days.recorded import RecordedDay, read_day, recorded_dates
+from controller.ledger.ledger import Ledger
+from controller.ledger.report import Report
 from tests.unit.recordings import BERLIN_MIDNIGHT, fill
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from controller.cli.main import app
+from controller.days.recorded_prices import RecordedPrices, added_to_spot, read_quotes
+from controller.days.recorded_sessions import Habit, joined, stays
+from controller.days.staged_forecast import staged
+from controller.days.traces import Day
 from controller.errors import ConfigError
-from controller.recorded_prices import RecordedPrices, added_to_spot, read_quotes
-from controller.recorded_sessions import Habit, joined, stays
-from controller.staged_forecast import staged
 from controller.tariffs.quotes import Quote
-from controller.traces import Day
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from controller.clock import SimClock
-from controller.ledger import Ledger
+from controller.days.replay import replay, total, verdict_on, what_happened
+from controller.days.replay_plan import days_of, plan_of, source_of
+from controller.ledger.ledger import Ledger
 from controller.model import Prices
-from controller.replay import replay, total, verdict_on, what_happened
-from controller.replay_plan import days_of, plan_of, source_of
 from tests.unit.recordings import BERLIN_DAY, BERLIN_MIDNIGHT, clear_day, config_for, fill
 
 NOWHERE = Path("/nowhere")

@@ -8,6 +8,7 @@ import dataclasses
 import pytest
 
 from controller.limits import Limits
+from controller.line.snapshot import Observations, build, car_power_w
 from controller.model import (
     BatteryReading,
     CarState,
@@ -21,7 +22,6 @@ from controller.model import (
     SiteSnapshot,
     Worth,
 )
-from controller.snapshot import Observations, build, car_power_w
 
 NOW_S = 1000.0
 LIMITS = Limits()

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from controller.car import KnownCar
+from controller.cars.car import KnownCar
 from controller.cli.main import app
 from controller.clock import SimClock
 from controller.errors import LedgerError
-from controller.ledger import Ledger
-from controller.soc_store import CarSoc, tell_by_hand
+from controller.ledger.ledger import Ledger
+from controller.ledger.soc_store import CarSoc, tell_by_hand
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CARS = (KnownCar("Zoe", battery_kwh=50.0), KnownCar("Leaf", 2, battery_kwh=25.0, assumed_soc_pct=20.0))

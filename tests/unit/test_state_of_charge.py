@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.car import KnownCar
-from controller.state_of_charge import PlugIn, Soc, SocReport, followed, of_record, present, told
+from controller.cars.car import KnownCar
+from controller.cars.state_of_charge import PlugIn, Soc, SocReport, followed, of_record, present, told
 
 ZOE = KnownCar("Zoe", battery_kwh=50.0, charge_efficiency=0.9, assumed_soc_pct=40.0)
 LEAF = KnownCar("Leaf", card=2, battery_kwh=25.0, charge_efficiency=0.8)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller import step_response
 from controller.limits import Limits
+from controller.line import step_response
+from controller.line.step_response import Response
 from controller.model import Admissible, Ceiling, Charge, Command, Off, Quality, SiteSnapshot, Wish
-from controller.step_response import Response
 
 LIMITS = Limits(response_s=60.0)
 SIX = Charge(6, 3)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.days.traces import read_days
 from controller.errors import ConfigError
-from controller.traces import read_days
 
 DAY = datetime(2026, 6, 21, tzinfo=UTC)
 HEAD = "time,pv_w,load_w"

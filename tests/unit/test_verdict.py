@@ -13,12 +13,12 @@ import pytest
 
 from controller.clock import SimClock, SystemClock
 from controller.daemon import _judge_days
+from controller.days.verdict import NightlyVerdict
 from controller.explain import explain
-from controller.ledger import Ledger, Verdict
+from controller.ledger.ledger import Ledger, Verdict
+from controller.ledger.report import LastDecision, Report
 from controller.load_settings import load_settings
-from controller.report import LastDecision, Report
 from controller.schedule import Schedule
-from controller.verdict import NightlyVerdict
 from tests.faults.rig import Rig
 from tests.unit.recordings import BERLIN_DAY, BERLIN_MIDNIGHT, config_for, fill
 

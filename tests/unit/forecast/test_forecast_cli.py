@@ -14,7 +14,7 @@ from controller.errors import ConfigError
 from controller.forecast import cache, past
 from controller.forecast.answers import Answer, SunStep
 from controller.forecast.spread import MIXED, Issued
-from controller.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger, ReadingRow
 from controller.load_settings import load_settings
 from controller.simulation.sun import clear_sky_w_per_m2
 

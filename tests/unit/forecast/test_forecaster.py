@@ -18,7 +18,7 @@ from controller.forecast import cache
 from controller.forecast.answers import Answer, SunStep
 from controller.forecast.forecaster import Forecaster
 from controller.forecast.past import Past
-from controller.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger, ReadingRow
 from controller.settings.forecast import ForecastSettings
 from controller.simulation.sun import clear_sky_w_per_m2
 from tests.weather import Asked, Reply, WeatherServer, as_json

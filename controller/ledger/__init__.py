@@ -1,0 +1,1 @@
+"""What is written down, and read again: one SQLite file, one thread that writes."""

@@ -1,0 +1,1 @@
+"""Pictures; matplotlib is loaded only here and only when asked for."""
