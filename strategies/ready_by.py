@@ -79,22 +79,29 @@ def _most_on_wh(snap: SiteSnapshot, phases: int, left_s: float) -> float:
     wait_s = snap.admissible.start_in_s if isinstance(snap.in_force, Off) else 0.0
     if phases != snap.phases_set:
         wait_s = max(wait_s, snap.admissible.phase_change_in_s) + PHASE_DEAD_S
-    power_w = snap.car.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
+    return _power_w(snap, phases) * max(left_s - wait_s, 0.0) / 3600
+
+
+def _power_w(snap: SiteSnapshot, phases: int) -> float:
+    """Return what is counted on of the most this car takes on so many phases."""
+    most = Charge(snap.admissible.max_current_a, phases)
+    power_w = snap.car.draw_w(most, snap.voltage_v)
     if power_w <= 0:  # it takes nothing of this, or nobody knows the car: what it is offered counts
-        power_w = NEUTRAL_CAR.draw_w(Charge(snap.admissible.max_current_a, phases), snap.voltage_v)
-    return power_w * FULL_POWER_SHARE * max(left_s - wait_s, 0.0) / 3600
+        power_w = NEUTRAL_CAR.draw_w(most, snap.voltage_v)
+    return power_w * FULL_POWER_SHARE
 
 
 def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
-    """Return the wish, or the best there is without the last change of phases where a need cannot spare it.
+    """Return the wish, or the best there is without a change of phases after which a need could not be met.
 
-    Changes are counted: who goes to one phase with the last of them stays there until the car is unplugged.
+    A change holds for a while, and the last one of a plug-in until its end: who goes to one phase soon before
+    the departure stays there.
     """
-    left, target = snap.admissible.phase_changes_left, wish.target
-    if left is None or left > 1 or isinstance(target, Off) or target.phases == snap.phases_set:
+    target = wish.target
+    if isinstance(target, Off) or target.phases == snap.phases_set:
         return wish
     needs = [(need.need_wh, need.at_s - snap.now_s - LATEST_START_MARGIN_S) for need in snap.needs]
-    if all(need_wh < _most_on_wh(snap, target.phases, left_s) for need_wh, left_s in needs):
+    if all(need_wh < _most_after_wh(snap, target.phases, left_s) for need_wh, left_s in needs if need_wh > 0):
         return wish
     here = Charge(snap.admissible.min_current_a, snap.phases_set)
     powers_w: dict[Command, float] = {here: snap.car.draw_w(here, snap.voltage_v), Off(): 0.0}
@@ -102,8 +109,20 @@ def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
     best = min(powers_w, key=lambda point: economics.running_ct(powers_w[point], surplus_w, 1.0))
     if isinstance(snap.in_force, Off) and snap.admissible.start_in_s > 0:
         best = Off()
-    reason = f"the last change of phases is kept: {target.phases} could not bring what is needed in time"
+    reason = f"the phases are not changed: {target.phases} could not bring what is needed in time"
     return Wish(best, reason, wish.facts)
+
+
+def _most_after_wh(snap: SiteSnapshot, phases: int, left_s: float) -> float:
+    """Return the most the car takes if its phases change to so many now, and back as soon as they may."""
+    here_wh = _most_on_wh(snap, phases, left_s)
+    left, holds_s = snap.admissible.phase_changes_left, snap.admissible.phase_change_holds_s
+    others = [other for other in snap.admissible.phase_options if other != phases]
+    if not others or (left is not None and left <= 1) or left_s <= holds_s:
+        return here_wh
+    held_wh = _most_on_wh(snap, phases, holds_s)
+    back_wh = max(_power_w(snap, other) for other in others) * (left_s - holds_s - PHASE_DEAD_S) / 3600
+    return max(here_wh, held_wh + back_wh)
 
 
 def full_power(snap: SiteSnapshot, need: Need, wish: Wish) -> Wish:

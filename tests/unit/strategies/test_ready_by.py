@@ -227,3 +227,25 @@ def test_a_car_is_ready_however_often_the_phases_changed() -> None:
     strategy = ReadyBy()
     wish, _ = strategy.decide(snap, strategy.initial())
     assert isinstance(wish.target, Off) or wish.target.phases == 3
+
+
+@pytest.mark.parametrize(("left_s", "first"), [(900.0, FULL), (1500.0, Charge(6, 1))])
+def test_phases_are_not_given_up_where_they_would_not_be_back_in_time(left_s: float, first: Command) -> None:
+    """0.8 kWh are missing and a little sun is there: on one phase, held for ten minutes, 15 min bring 0.6.
+
+    In 25 min one phase alone brings 1.2 kWh.
+    """
+    strategy, command = ReadyBy(), Off()
+    memory, tick = strategy.initial(), 0
+    while isinstance(command, Off) and tick * 10.0 < left_s:
+        snap = at(
+            tick * 10.0,
+            1_000.0,
+            command,
+            worth_ct=22.0,
+            needs=(Need(left_s, 800.0),),
+            admissible=Admissible(phase_changes_left=4, phase_change_holds_s=600.0),
+        )
+        wish, memory = strategy.decide(snap, memory)
+        command, tick = wish.target, tick + 1
+    assert command == first
