@@ -233,6 +233,8 @@ def _against_raise(
 ) -> Hold | None:
     # After a while an unseen reduction of ours counts as in force no more, but it may be: see "retry_s".
     unseen = link.pending is not None and link.pending.open and raises(link.pending.command, target)
+    if link.unseen is not None and link.unseen.command == target:
+        return Hold("no read has come since the last write", link.unseen.retry_s())
     if isinstance(target, Off) or not (raises(present, target) or unseen):
         return None
     if snap.grid_quality is not Quality.FRESH or snap.charger_quality is not Quality.FRESH:

@@ -53,6 +53,8 @@ class Link:
     connected: bool = False
     absent_since_s: float | None = None
     pending: Pending | None = None
+    unseen: Pending | None = None
+    """The last raise of ours since which no read has come that could tell: it may be in force."""
     last_write_s: float | None = None
     phase_write_s: float | None = None
     recent: tuple[tuple[float, Settings], ...] = ()
@@ -96,19 +98,22 @@ def observe(
     rebooted = _rebooted(link, status)
     if rebooted:
         notes.append("the charger restarted")
-        link = replace(link, pending=None, phase_write_s=None, rebooted_s=now_s)
+        link = replace(link, pending=None, unseen=None, phase_write_s=None, rebooted_s=now_s)
     link, unplugged, plugged = _cable(link, status, now_s, limits)
     too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
     if unplugged:
         notes.append("the car was unplugged")
-        link = replace(link, yielded=False, fight=False, overrides_s=(), pending=None, phase_write_s=None)
+        link = replace(link, yielded=False, fight=False, overrides_s=(), phase_write_s=None)
+        link = replace(link, pending=None, unseen=None)
     if plugged:
         notes.append("a car was plugged in")
-    pending, arrived = link.pending, None
+    pending, unseen, arrived = link.pending, link.unseen, None
+    if unseen is not None and status.data_s >= unseen.sent_s + unseen.patience_s(limits):
+        unseen = None
     stop_ignored = _stop_ignored(knobs, status)
     if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S:
         if knobs.show(pending.settings) and not (stop_ignored and pending.settings.force is Force.OFF):
-            arrived, pending = pending if pending.attempts == 1 else None, None
+            arrived, pending, unseen = pending if pending.attempts == 1 else None, None, None
         elif status.data_s >= pending.sent_s + pending.patience_s(limits) and not pending.failed:
             pending = replace(pending, failed=True)
             link = replace(link, phase_write_s=None)
@@ -133,7 +138,7 @@ def observe(
         overrides = (*[at for at in link.overrides_s if now_s - at < FIGHT_WINDOW_S], now_s)
         fight = link.fight or len(overrides) >= FIGHT_OVERRIDES
         link = replace(link, yielded=True, overrides_s=overrides, fight=fight)
-        pending = None
+        pending = unseen = None
         notes.append("settings were changed from outside: " + _difference(link.knobs, knobs))
     if arrived is not None:  # should it appear once more than it was sent, a person did it
         seen = next((item for item in link.recent if item[1] == arrived.settings), None)
@@ -151,6 +156,7 @@ def observe(
         reboot_count=status.reboot_count if status.reboot_count is not None else link.reboot_count,
         session_wh=status.session_wh,
         pending=pending,
+        unseen=unseen,
         unasked=unasked,
         idle_since_s=idle_since_s,
         stop_ignored=stop_ignored,
@@ -160,11 +166,12 @@ def observe(
 
 
 def _with_offer(link: Link, status: ChargerStatus, now_s: float, limits: Limits, held: bool) -> Link:
-    """Return the link with what is in force: a write sent a moment ago, else what the charger reports."""
+    """Return the link with what is in force: a write of ours that may be, else what the charger reports."""
     pending = link.pending
     in_force, phases_set = offered(link.knobs, status, link.phases_set, held=held)
-    if pending is not None and pending.believed(now_s, limits):
-        in_force = pending.command
+    believed = pending if pending is not None and pending.believed(now_s, limits) else link.unseen
+    if believed is not None:
+        in_force = believed.command
         if isinstance(in_force, Charge):
             phases_set = in_force.phases
     if in_force == link.in_force and phases_set == link.phases_set:
@@ -193,6 +200,7 @@ def sent(link: Link, command: Command, settings: Settings, now_s: float, *, rais
         in_force=command,
         phases_set=phases_set,
         pending=pending,
+        unseen=pending if raising else link.unseen,
         recent=(*[item for item in link.recent if now_s - item[0] < LATE_S], (now_s, settings)),
         last_write_s=now_s,
         phase_write_s=now_s if switching else link.phase_write_s,
@@ -205,7 +213,9 @@ def answered(link: Link, outcome: WriteOutcome) -> Link:
     if link.pending is None or outcome.kind is OutcomeKind.ACCEPTED:
         return link
     refused = outcome.kind is OutcomeKind.REFUSED
-    return replace(link, pending=replace(link.pending, refused=refused, unheard=True))
+    gone = refused and link.pending.raising and link.pending.attempts == 1
+    pending = replace(link.pending, refused=refused, unheard=True)
+    return replace(link, pending=pending, unseen=None if gone else link.unseen)
 
 
 def offered(

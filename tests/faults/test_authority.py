@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from controller.errors import ChargerUnreachable
+from controller.model import ChargerStatus
 from controller.plugins import load_strategy
 from tests.faults.life import OFF_WITHIN_S, Life, limits
 
@@ -60,3 +62,19 @@ async def test_fewer_phases_need_no_leave_to_raise(tmp_path: Path) -> None:
         life.loop.latch("guard", "by hand")
         life.loop._strategy = load_strategy("fixed", {"current_a": 6, "phases": 1})
         await life.until(lambda: (life.box.amp, life.box.psm) == (6, 1), LOWERED_WITHIN_S, "the least")
+
+
+async def test_c1_a_start_that_no_read_has_shown_is_stopped_when_blind(tmp_path: Path, bound: Bound) -> None:
+    """The charger is heard no more right after a start was sent: it may be in force, so it is stopped."""
+    strategy = load_strategy("fixed", {"current_a": 16, "phases": 3})
+    async with Life(tmp_path, strategy=strategy, sun_w=0.0) as life:
+        await life.until(lambda: bool(life.sent), 400, "a start is sent")
+
+        async def silent() -> ChargerStatus:
+            raise ChargerUnreachable("no answer")
+
+        life.charger.read = silent  # type: ignore[method-assign]
+        await life.until(lambda: life.car_w > 1000, 60, "the car charges, unseen")
+        took_s = await life.until(lambda: life.box.frc == 1, 300, "stopped")
+        bound("C1", "a start that was never seen: stopped", 120.0 + 12.0, took_s, "s")
+        assert [keys for _, keys in life.sent[1:2]] == [{"frc": 1}]

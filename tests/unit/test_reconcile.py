@@ -158,14 +158,14 @@ def test_a_missing_key_keeps_its_last_value() -> None:
 
 
 def test_a_write_is_in_force_while_it_may_arrive() -> None:
-    """Sent at 100 s: believed for 15 s as a raise, for 10 s as a reduction; then what the charger says."""
-    for what, raising, last_s in ((RAISE, True, 15.0), (REDUCE, False, 10.0)):
+    """Sent at 100 s: a reduction is believed for 10 s, a raise until a read could have shown it."""
+    for what, raising, then in ((RAISE, True, RAISE[0]), (REDUCE, False, Charge(10, 1))):
         link = wrote(100.0, what, raising=raising)
         assert link.in_force == what[0]
-        early = observe(link, status(100.0), 100.0 + last_s - 0.1, LIMITS)[0]
+        early = observe(link, status(100.0), 109.9, LIMITS)[0]
         assert early.in_force == what[0]
-        late = observe(link, status(100.0), 100.0 + last_s, LIMITS)[0]
-        assert late.in_force == Charge(10, 1)
+        late = observe(link, status(100.0), 115.0, LIMITS)[0]
+        assert late.in_force == then
 
 
 def test_a_phase_change_on_its_way_is_believed_too() -> None:
@@ -225,6 +225,25 @@ def test_the_charger_says_less_than_was_asked() -> None:
     """Not shown after 15 s: in force is what it offers, not what was wished."""
     link = see(wrote(110.0), 125.0)[0]
     assert link.in_force == Charge(10, 1)
+
+
+def test_a_raise_is_believed_until_a_read_could_have_shown_it() -> None:
+    """Sent at 110 s: data of 124 s proves nothing, data of 125 s does; silence proves nothing for ever."""
+    silent = observe(wrote(110.0), status(100.0), 5000.0, LIMITS)[0]
+    assert silent.in_force == Charge(12, 1)
+    assert see(wrote(110.0), 124.9, late_s=60.0)[0].in_force == Charge(12, 1)
+    assert see(wrote(110.0), 125.0)[0].in_force == Charge(10, 1)
+    refused = answered(wrote(110.0), WriteOutcome(OutcomeKind.REFUSED))
+    assert observe(refused, status(100.0), 111.0, LIMITS)[0].in_force == Charge(10, 1)
+
+
+def test_a_stop_after_a_raise_nobody_saw_is_believed_for_ten_seconds() -> None:
+    """Then the raise counts again and the stop is due once more; a read that shows the stop ends both."""
+    link = sent(wrote(110.0), Off(), Settings(force=Force.OFF), 240.0, raising=False)
+    assert observe(link, status(100.0), 249.9, LIMITS)[0].in_force == Off()
+    assert observe(link, status(100.0), 250.0, LIMITS)[0].in_force == Charge(12, 1)
+    shown = see(link, 245.0, force=Force.OFF)[0]
+    assert (shown.in_force, shown.pending, shown.unseen) == (Off(), None, None)
 
 
 @pytest.mark.parametrize(
