@@ -235,7 +235,12 @@ def _against_raise(
     unseen = link.pending is not None and link.pending.open and raises(link.pending.command, target)
     if link.unseen is not None and link.unseen.command == target:
         return Hold("no read has come since the last write", link.unseen.retry_s())
-    if isinstance(target, Off) or not (raises(present, target) or unseen):
+    if isinstance(target, Off):
+        return None
+    if not (raises(present, target) or unseen):
+        starts = settings_for(target, link).force is Force.ON
+        if starts and snap.charger_quality is not Quality.FRESH:
+            return Hold("nothing is started on data that is not fresh")  # it may have been stopped by then
         return None
     if snap.grid_quality is not Quality.FRESH or snap.charger_quality is not Quality.FRESH:
         return Hold("nothing is raised on data that is not fresh")

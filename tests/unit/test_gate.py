@@ -226,6 +226,33 @@ def test_a_raise_needs_fresh_data_and_a_reduction_does_not(meter: Quality) -> No
         assert isinstance(admit(FREE, link, seen, Wish(Charge(8, 1), "so"), TOP, LIMITS), Send)
 
 
+@pytest.mark.parametrize(
+    ("charger", "fine"), [(Quality.FRESH, True), (Quality.AGING, False), (Quality.STALE, False)]
+)
+def test_less_that_would_start_the_car_needs_fresh_data_too(charger: Quality, fine: bool) -> None:
+    """A start is open, so less on one phase has to say `frc` again: by then somebody may have stopped it."""
+    started = Pending(
+        Charge(10, 3),
+        Settings(current_a=10, force=Force.ON, phase_mode=PhaseMode.THREE),
+        NOON_S - 30,
+        raising=True,
+        failed=True,
+    )
+    link = Link(
+        Charge(10, 3),
+        3,
+        Knobs(10, Force.ON, PhaseMode.THREE),
+        NOON_S - 1,
+        connected=True,
+        pending=started,
+        last_write_s=NOON_S - 30,
+    )
+    seen = SiteSnapshot(NOON_S, 10.0, Quality.FRESH, charger)
+    action = admit(FREE, link, seen, Wish(Charge(6, 3), "less sun"), TOP, LIMITS)
+    assert isinstance(action, Send) is fine
+    assert isinstance(admit(FREE, link, seen, Wish(Off(), "no sun"), TOP, LIMITS), Send)
+
+
 @pytest.mark.parametrize(("since_s", "fine"), [(0.0, False), (599.9, False), (600.0, True)])
 @pytest.mark.parametrize(
     ("present", "wish"), [(CHARGING, Charge(11, 1)), (CHARGING, Charge(6, 3)), (Off(), Charge(6, 1))]
