@@ -12,7 +12,7 @@ from controller.planner.changes import Change, changes, fitting, spare_kwh
 from controller.planner.task import Task
 from controller.planner.track import OFF, Choice, Prices, Slots, Track, ends_ct, track_of
 
-MOST_STEPS = 40
+MOST_STEPS = 14
 """Mending ends after so many improvements: each is worth less than the one before."""
 
 PAIRED = 12
