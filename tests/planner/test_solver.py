@@ -125,7 +125,7 @@ def test_coming_late_costs_little_and_no_departure(seed: int, late_wh: float) ->
     early, late = solve(task), solve(replace(task, late_wh=late_wh))
     before, need_wh = len(task.slots), task.departures[0].need_wh
     missing = [max(need_wh / 1000 - found.track.through_kwh[before], 0.0) for found in (early, late)]
-    # What is missing has its price too, so no more of it than the certificate allows; the latest start asks no plan.
+    # What is missing has a price too: no more of it than certified. The latest start asks no plan.
     assert missing[1] <= missing[0] + 0.01 + late.gap_ct / 200.0
     ahead_s = max(3 * 3600.0, 2 * 3600 * late_wh / task.car.max_w)
     begun = sum(slot.end_s <= task.departures[0].at_s - ahead_s for slot in task.slots)
