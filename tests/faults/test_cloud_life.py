@@ -615,6 +615,7 @@ async def test_c17_a_start_of_which_a_part_is_lost(tmp_path: Path, bound: Bound,
         )
 
 
+@pytest.mark.timeout(300)  # six hours are lived
 async def test_c18_a_service_that_is_gone_for_good(tmp_path: Path, bound: Bound) -> None:
     """Six hours without the cloud: meter and ledger go on, it is said hourly; then all is well."""
     async with CloudLife(tmp_path, sun_w=4000.0) as life:
