@@ -247,8 +247,9 @@ def _cable(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
     if status.car in (CarState.UNKNOWN, CarState.INITIALIZING, CarState.ERROR):
         return link, False, False
     if status.connected:
-        plugged = not link.connected
-        return replace(link, connected=True, absent_since_s=None), False, plugged
+        if link.connected and link.absent_since_s is None:
+            return link, False, False
+        return replace(link, connected=True, absent_since_s=None), False, not link.connected
     if not link.connected:
         return link, False, False
     since_s = link.absent_since_s if link.absent_since_s is not None else now_s
