@@ -16,7 +16,7 @@ PYTEST_SLOW := $(BIN)/python -m pytest -q -n $(WORKERS) --dist load --maxschedch
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
 
-test: $(STAMP)  ## the default run, two to three minutes on two cores
+test: $(STAMP)  ## the default run, about three minutes on two cores
 	$(PYTEST) -m "not slow"
 
 test-slow: $(STAMP)  ## what the default run leaves out: real timings, long lives, the installation
@@ -30,7 +30,7 @@ faults: $(STAMP)  ## every row of docs/faults.md, its measured bound beside the 
 fuzz: $(STAMP)  ## every parser of what others wrote, two minutes; SECONDS=... for more, SEED=... again
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
-soak: $(STAMP)  ## a simulated year of faults, seven to fifteen minutes; SEED=... lives one again
+soak: $(STAMP)  ## a simulated year of faults, five minutes; SEED=... lives one again
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS))
 
 mutants: $(STAMP) $(VENV)/bin/mutmut  ## change the safety code in 2000 small ways, see whether tests notice; half an hour
