@@ -43,6 +43,7 @@ def put_on(theirs_wh: float = inf, at_s: float = 0.0) -> Leash:
         (inf, 1234.9, 4234.0),  # whole Wh, and never more than the leash
         (20_000.0, 1000.0, 4000.0),
         (4001.5, 1000.0, 4000.0),
+        (4001.0, 1000.0, None),  # a Wh more is not too far
         (4000.9, 1000.0, None),
         (3500.0, 1000.0, None),  # the user's is nearer
         (0.0, 1000.0, None),
@@ -71,8 +72,10 @@ def test_no_limit_of_ours_without_a_charge_of_ours(hand: Hand) -> None:
     [
         (1000.0, None, None),
         (1999.0, None, None),
+        (2000.0, None, None),
         (2001.0, 5001.0, False),
         (2999.0, 5999.0, False),
+        (3000.0, 6000.0, False),
         (3001.0, 6001.0, True),
         (4005.0, 7005.0, True),
     ],
@@ -286,3 +289,119 @@ def test_the_ledger_knows_theirs_and_ours_before_anything_leaves(tmp_path: Path,
     store.keep(Leash(released=True), Leash())
     assert not store.load(0.0).on
     ledger.close()
+
+
+# -- what is remembered, to the letter ---------------------------------------------------------------------
+
+
+def test_a_leash_put_on_remembers_what_was_and_what_is_asked() -> None:
+    """What an older leash had asked for is none of this one's."""
+    old = Leash(ours_wh=(9_000.0,), seen=True, last_theirs_s=-500.0, limit_wh=inf, data_s=1.0)
+    leash = sent(old, 4000.0, 20_000.0, 50.0)
+    assert leash == Leash(
+        theirs_wh=20_000.0,
+        ours_wh=(4000.0,),
+        asked_wh=4000.0,
+        asked_s=50.0,
+        attempts=1,
+        last_ours_s=50.0,
+        last_theirs_s=-500.0,
+        limit_wh=inf,
+        data_s=1.0,
+    )
+
+
+def test_a_limit_that_arrived_is_asked_for_no_more() -> None:
+    """A box that rounds shows it too; an earlier one of ours leaves the open write open."""
+    twice = answered(sent(sent(Leash(), 4000.0, inf, 0.0), 4000.0, inf, 20.0), OutcomeKind.REFUSED)
+    assert (twice.attempts, twice.refused) == (2, True)
+    there, notes = see(twice, 25.0, 4000.4)
+    assert (there.asked_wh, there.attempts, there.refused, there.seen) == (None, 0, False, True)
+    assert (there.limit_wh, there.data_s, notes) == (4000.4, 25.0, ())
+    renewed, _ = see(sent(there, 6500.0, inf, 300.0), 305.0, 4000.0)
+    assert (renewed.asked_wh, renewed.attempts, renewed.ours_wh) == (6500.0, 1, (4000.0, 4000.0, 6500.0))
+
+
+def test_what_was_refused_is_asked_anew_with_a_clean_slate() -> None:
+    """Ten minutes later; and a put back is remembered by its time."""
+    refused = answered(put_on(), OutcomeKind.REFUSED)
+    assert not refused.refused  # nothing was open
+    refused = answered(sent(put_on(), 6500.0, inf, 300.0), OutcomeKind.REFUSED)
+    assert refused.retry_s == 900.0
+    anew = sent(refused, 6500.0, inf, 900.0)
+    assert (anew.refused, anew.attempts, anew.last_ours_s, anew.seen) == (False, 2, 900.0, True)
+    back = sent(anew, inf, inf, 950.0)
+    assert (back.last_theirs_s, back.last_ours_s, back.attempts) == (950.0, 900.0, 1)
+    again = sent(back, 7000.0, inf, 960.0)
+    assert not again.seen  # until a read shows it, theirs is no sign of a person
+
+
+def test_put_back_and_seen_nothing_is_remembered_but_the_last_read() -> None:
+    """As long as one of ours may come late, theirs is kept in mind: 120 s."""
+    back = sent(put_on(20_000.0), 20_000.0, 20_000.0, 100.0)
+    early, _ = see(back, 119.9, 20_000.0)
+    assert early.theirs_wh == 20_000.0
+    late, notes = see(early, 120.0, 20_000.0)
+    assert (late, notes) == (Leash(limit_wh=20_000.0, data_s=120.0), ())
+
+
+def test_their_old_limit_two_minutes_after_we_put_it_back_is_a_person() -> None:
+    """To the second, and said; the leash rests until the car has left."""
+    leash = see(sent(Leash(deaf=True, last_theirs_s=-90.0), 4000.0, inf, 0.0), 5.0, 4000.0)[0]
+    assert see(leash, 29.9, inf)[0].released is False
+    person, notes = see(leash, 30.0, inf)
+    assert person.released is True
+    assert notes == (
+        "the energy limit was set back from outside to none: it stays, and the leash rests until the car is "
+        "unplugged",
+    )
+    over = see(person, 200.0, inf)[0]
+    assert over == Leash(released=True, deaf=True, limit_wh=inf, data_s=200.0)
+    gone = see(over, 210.0, inf, there=False)[0]
+    assert gone == Leash(limit_wh=inf, data_s=210.0)
+
+
+def test_the_same_read_twice_counts_once() -> None:
+    """A charger that does not say: three reads, not one read three times."""
+    leash = Leash()
+    for _ in range(5):
+        leash, notes = see(leash, 7.0, None)
+        assert notes == ()
+    assert leash.unreported == 1
+
+
+def test_people_are_told_in_whole_sentences() -> None:
+    """What happened, and what to do where there is something to do."""
+    stopped = status(20.0, 4000.0, 4000.0, allowed=False, model_status=6, power_w=0.0)
+    _, notes = observe(put_on(), stopped, LEASH_WH, connected=True, now_s=20.0)
+    assert notes == ("the charger stopped at the energy leash; it starts again when all is well",)
+    _, notes = see(put_on(), 20.0, 4000.0, 4200.0)
+    assert notes == (
+        "the charger goes on beyond its energy limit of 4.0 kWh: it does not obey it, and the energy leash "
+        "holds nothing. Remedy: do not rely on it with this firmware",
+    )
+    _, notes = see(put_on(), 20.0, 12_345_678.0)
+    assert notes == (
+        "the energy limit was changed from outside to 12345.7 kWh: it stays, and the leash rests until the "
+        "car is unplugged",
+    )
+
+
+@pytest.mark.parametrize(
+    ("leash", "limit_wh", "wh", "hand", "ask"),
+    [
+        (Leash(), inf, 1000.0, CHARGING, Ask(4000.0, "the energy leash: stop after 3 kWh without us", True)),
+        (put_on(), 4000.0, 2500.0, CHARGING, Ask(5500.0, "the energy leash is renewed", False)),
+        (put_on(), 4000.0, 2500.0, GONE, Ask(inf, "the energy limit is put back as it was", True)),
+    ],
+)
+def test_every_limit_has_its_reason(leash: Leash, limit_wh: float, wh: float, hand: Hand, ask: Ask) -> None:
+    assert due(leash, status(500.0, limit_wh, wh), hand, LEASH_WH, 500.0) == ask
+
+
+@pytest.mark.parametrize(("wh", "power_w"), [(4100.0, 11_000.0), (4200.0, 200.0)])
+def test_a_little_beyond_the_limit_is_no_disobedience(wh: float, power_w: float) -> None:
+    """100 Wh are half a minute at full power, 200 W a car that ends its charge."""
+    seen = status(20.0, 4000.0, wh, power_w=power_w)
+    leash, notes = observe(put_on(), seen, LEASH_WH, connected=True, now_s=20.0)
+    assert (leash.deaf, notes) == (False, ())
