@@ -290,6 +290,20 @@ def test_no_other_energy_limit_leaves(keys: dict[str, Any], change: dict[str, An
     assert not passes(keys, leashed(**change))
 
 
+def test_the_first_limit_of_a_leash_passes() -> None:
+    """Nothing of the user's is remembered yet; and what is refused says why."""
+    assert passes({"dwo": 4000}, leashed(theirs_wh=None))
+    assert passes({"dwo": 4000}, leashed(charger_age_s=60.0))
+    assert passes({"dwo": 2000}, leashed(theirs_wh=2000.0))
+    off = leashed(leash_wh=None, theirs_wh=None)
+    assert objection({"dwo": 4000}, off, 16) == "dwo is never sent without the energy leash"
+    assert objection({"dwo": -1}, leashed(), 16) == "dwo is no amount of energy"
+    old = "an energy limit needs charger data of the last minute"
+    assert objection({"dwo": 4000}, leashed(charger_age_s=61.0), 16) == old
+    assert objection({"frc": 1, "amp": 6}, sight(), 16) == "a stop is sent alone"
+    assert objection({"frc": 2}, sight(), 16) == "a start carries its amp"
+
+
 def test_what_the_user_had_goes_back_also_blind() -> None:
     """Without a limit, after the option was taken out, with no data at all."""
     blind = {"session_wh": None, "charger_age_s": None, "meter_age_s": None}

@@ -167,6 +167,11 @@ def test_a_doubtful_phase_counts_as_the_worse_of_now_and_before() -> None:
     )
     assert snap(grid=readings).phase_import_a == (4.0, 3.0, -1.0)
     assert snap(grid=readings[1:]).phase_import_a is None
+    each = (
+        GridReading(998.0, 900.0, phase_current_a=(2.0, 8.0, 5.0)),
+        GridReading(999.0, 900.0, phase_current_a=(7.0, 1.0, 6.0), phases_doubtful=True),
+    )
+    assert snap(grid=each).phase_import_a == (7.0, 8.0, 6.0)  # each phase by itself
 
 
 def test_frozen_is_counted_to_the_last_answer_not_to_now() -> None:
@@ -305,6 +310,7 @@ def test_a_discharging_battery_counts_as_import(battery_w: float, age_s: float, 
     """The car shall not drain the house battery by mistaking it for sun."""
     found = snap(battery=BatteryReading(NOW_S - age_s, battery_w, 55.0))
     assert found.base_import_w == pytest.approx(base_w)
+    assert found.latest_base_import_w == pytest.approx(base_w)
     assert found.battery_soc_pct == (55.0 if age_s <= 60 else None)
     assert found.battery_charge_w == (battery_w if age_s <= 60 else None)
 
