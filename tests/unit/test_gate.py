@@ -484,3 +484,21 @@ def test_nothing_is_raised_over_a_reduction_that_no_read_could_show_yet(gone: Co
     assert isinstance(action, Hold)
     assert "while a write is open" in action.reason
     assert isinstance(admit(GateState(), link, snap, Wish(Off(), "no sun"), TOP, LIMITS), Send)
+
+
+def test_a_start_nobody_could_see_yet_is_not_sent_again_but_another_is() -> None:
+    """It may be in force, so the same one waits for its retry; a person reads why."""
+    start = Pending(Charge(10, 1), Settings(current_a=10, force=Force.ON), NOON_S - 20, raising=True)
+    link = Link(
+        Off(),
+        1,
+        Knobs(6, Force.OFF, PhaseMode.ONE),
+        NOON_S - 30,
+        connected=True,
+        unseen=start,
+        last_write_s=NOON_S - 20,
+    )
+    seen = SiteSnapshot(NOON_S, 10.0, Quality.FRESH, Quality.FRESH)
+    held = admit(FREE, link, seen, Wish(Charge(10, 1), "sun"), TOP, LIMITS)
+    assert held == Hold("no read has come since the last write", start.retry_s())
+    assert isinstance(admit(FREE, link, seen, Wish(Charge(9, 1), "sun"), TOP, LIMITS), Send)
