@@ -2,12 +2,12 @@
 
 from controller.errors import TariffImplausible
 from controller.tariffs.quotes import Quote, checked
-from controller.tariffs.web import CET, Haul, Shape, Web, day_after, shaped
+from controller.tariffs.web import CET, Haul, Shape, Stamp, Web, day_after, shaped
 
 
 class _Item(Shape):
-    start_timestamp: int
-    end_timestamp: int
+    start_timestamp: Stamp
+    end_timestamp: Stamp
     marketprice: float | None
     unit: str
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from controller.errors import TariffImplausible
 from controller.tariffs.quotes import Quote, checked, ends_of
-from controller.tariffs.web import CET, Haul, Shape, Web, day_after, shaped
+from controller.tariffs.web import CET, Haul, Shape, Stamp, Web, day_after, shaped
 
 ANSWER_S = 60.0
 UNITS = ("eur/mwh", "nounit")
@@ -15,13 +15,13 @@ UNITS = ("eur/mwh", "nounit")
 
 
 class _Prices(Shape):
-    unix_seconds: list[int]
+    unix_seconds: list[Stamp]
     price: list[float | None]
     unit: str
 
 
 class _Intensity(Shape):
-    unix_seconds: list[int]
+    unix_seconds: list[Stamp]
     co2eq: tuple[float | None, ...] = ()
     co2eq_forecast: tuple[float | None, ...] = ()
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controller.errors import (
     TariffBusy,
@@ -56,6 +56,9 @@ class Shape(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, hide_input_in_errors=True)
 
+
+Stamp = Annotated[int, Field(ge=0, le=10**14)]
+"""An instant as a whole number of s or ms since 1970; what is beyond the year 5000 is none."""
 
 M = TypeVar("M", bound=Shape)
 

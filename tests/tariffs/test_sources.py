@@ -3,6 +3,7 @@
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -531,6 +532,15 @@ def test_every_source_has_a_sample() -> None:
                 1_770_159_600 + (3600 if name == "awattar" else 1800 if name == "octopus" else 900),
             )
         ], name
+
+
+@pytest.mark.parametrize("name", ["awattar", "energy_charts", "co2"])
+def test_an_instant_of_four_hundred_digits_is_refused(name: str) -> None:
+    """No float holds it; the fuzzer found that dividing it by 1000 was no error of ours."""
+    body = re.sub(rb"\b17\d{8,11}\b", b"9" * 400, SAMPLES[name], count=1)
+    assert body != SAMPLES[name]
+    with pytest.raises(TariffImplausible):
+        PARSERS[name](body)
 
 
 @pytest.mark.parametrize("name", sorted(PARSERS))
