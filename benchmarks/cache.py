@@ -87,5 +87,5 @@ class Cache:
 
 
 def engine_digest() -> str:
-    """Return what changes with any line of the controller or its strategies."""
+    """Return what changes with any line that a decision or its score comes from."""
     return code_digest(ENGINE)

@@ -103,8 +103,15 @@ def observe(
     too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
     if unplugged:
         notes.append("the car was unplugged")
-        link = replace(link, yielded=False, fight=False, overrides_s=(), phase_write_s=None)
-        link = replace(link, pending=None, unseen=None)
+        link = replace(
+            link,
+            yielded=False,
+            fight=False,
+            overrides_s=(),
+            phase_write_s=None,
+            pending=None,
+            unseen=None,
+        )
     if plugged:
         notes.append("a car was plugged in")
     pending, unseen, arrived = link.pending, link.unseen, None

@@ -84,7 +84,7 @@ def laid_out(task: Task, found: Solution) -> Layout:
         brought_kwh = sum(_energy_kwh(found.slots, place, idle[place]) for place in range(begin, end))
         wanted_kwh = _wanted_kwh(task, found, end) - there_kwh
         missing_kwh = wanted_kwh - brought_kwh
-        if not _is_needed(task, found, begin, end) or missing_kwh <= HARDLY_KWH:
+        if not found.is_wanted(task, begin) or missing_kwh <= HARDLY_KWH:
             there_kwh += through[end] - through[begin]
             continue
         choices[begin:end] = idle[begin:end]
@@ -102,7 +102,7 @@ def laid_out(task: Task, found: Solution) -> Layout:
 
 def waiting_ct(task: Task, found: Solution, place: int) -> float:
     """Return the value of a slot in which nothing is bought: the shadow price, off the price of the grid."""
-    shadow_ct = found.values_ct[place] - found.prefer_ct[place]
+    shadow_ct = found.worth_ct(place)
     price_ct = task.slots[place].import_ct_per_kwh
     if shadow_ct > price_ct - TIE_CT:
         shadow_ct = price_ct - CLEAR_CT
@@ -120,12 +120,6 @@ def sun_ct(task: Task, found: Solution, place: int) -> float:
     if shadow_ct < export_ct - TIE_CT:
         return float("-inf")
     return min(export_ct + SUN_CT, max(shadow_ct, task.later_value_ct))
-
-
-def _is_needed(task: Task, found: Solution, begin: int, end: int) -> bool:
-    """Return whether a departure makes a kWh worth more than later between two marks."""
-    last = max((before for before, need_wh in task.needs if need_wh > 0), default=0)
-    return begin < end <= last and found.values_ct[begin] > task.later_value_ct + 0.01
 
 
 def _wanted_kwh(task: Task, found: Solution, end: int) -> float:
@@ -168,7 +162,7 @@ def _offer(task: Task, found: Solution, place: int, idle: Choice) -> _Offer:
 def _is_cheap(task: Task, found: Solution, place: int) -> bool:
     """Return whether the grid is bought at any rate: it costs less than a kWh is worth."""
     price_ct = felt_import_ct(task.slots[place], task)
-    return found.values_ct[place] - found.prefer_ct[place] > price_ct + TIE_CT
+    return found.worth_ct(place) > price_ct + TIE_CT
 
 
 def _cut(task: Task, found: Solution, choices: Sequence[Choice], buys: _Bought) -> Layout:

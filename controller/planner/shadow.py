@@ -55,6 +55,15 @@ class Solution:
     gap_ct: float
     slots: Slots
 
+    def worth_ct(self, place: int) -> float:
+        """Return what a kWh is worth in a slot less what it is felt dearer there."""
+        return self.values_ct[place] - self.prefer_ct[place]
+
+    def is_wanted(self, task: Task, place: int) -> bool:
+        """Return whether a departure ahead makes a kWh worth more here than later."""
+        ahead = any(place < before and need_wh > 0 for before, need_wh in task.needs)
+        return ahead and self.values_ct[place] > task.later_value_ct + 0.01
+
 
 def solve(task: Task) -> Solution:
     """Find the prices and the track. Raises nothing; an empty task has an empty track.

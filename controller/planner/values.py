@@ -41,15 +41,13 @@ def _value_ct(layout: Layout, place: int, reason: Reason) -> float:
     task, found = layout.task, layout.found
     if reason is Reason.FULL:
         return task.later_value_ct  # how full it is is only reckoned: the car itself knows, and stops
-    shadow_ct = found.values_ct[place] - found.prefer_ct[place]
-    price_ct = task.slots[place].import_ct_per_kwh
     if layout.bought[place]:
-        return min(max(shadow_ct, price_ct + CLEAR_CT), task.miss_ct_per_kwh)
+        clear_ct = task.slots[place].import_ct_per_kwh + CLEAR_CT
+        return min(max(found.worth_ct(place), clear_ct), task.miss_ct_per_kwh)
     return waiting_ct(task, found, place)
 
 
 def _reason(task: Task, found: Solution, place: int) -> Reason:
     if task.room_wh is not None and found.track.through_kwh[place] >= task.room_wh / 1000 - FULL_KWH / 100:
         return Reason.FULL
-    ahead = any(place < before and need_wh > 0 for before, need_wh in task.needs)
-    return Reason.TARGET if ahead and found.values_ct[place] > task.later_value_ct + 0.01 else Reason.LATER
+    return Reason.TARGET if found.is_wanted(task, place) else Reason.LATER

@@ -1,5 +1,6 @@
 """What is bought, and when: at full power, in the cheapest quarters, late, and only what the sun leaves."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -98,7 +99,7 @@ def test_what_an_early_departure_needs_is_bought_before_it() -> None:
     """3 kWh until two o'clock at 32 ct, 9 in all until six, where the night costs 20."""
     asked = task([32.0] * 8 + [20.0] * 16, need_wh=9_000.0)
     early = Departure(T0 + 8 * QUARTER_S, 3_000.0)
-    made = make_plan(type(asked)(asked.slots, (early, *asked.departures)))
+    made = make_plan(replace(asked, departures=(early, *asked.departures)))
     dear = [slot for slot in bought(made) if slot.import_ct_per_kwh == 32.0]
     assert hours(dear) * FULL_KW == pytest.approx(3.0 / 0.97 + FULL_KW / 60, abs=0.05)
     assert dear[-1].end_s == early.at_s
@@ -109,8 +110,8 @@ def test_a_cap_on_the_power_makes_it_begin_earlier() -> None:
     """At 5 kW the same 4 kWh take more than twice as long."""
     free = make_plan(task([32.0] * 24, need_wh=4_000.0))
     asked = task([32.0] * 24, need_wh=4_000.0)
-    slots = tuple([type(slot)(**{**_fields(slot), "cap_w": 5_000.0}) for slot in asked.slots])
-    capped = make_plan(type(asked)(slots, asked.departures))
+    slots = tuple([replace(slot, cap_w=5_000.0) for slot in asked.slots])
+    capped = make_plan(replace(asked, slots=slots))
     assert hours(bought(capped)) > 2 * hours(bought(free))
 
 
@@ -133,7 +134,3 @@ def test_who_is_charging_is_not_stopped_for_a_minute() -> None:
     assert bought(make_plan(asked))[0].begin_s == T0
     waits = task([15.0] * 2 + [40.0] * 8, need_wh=3_500.0, charging_now=True)
     assert bought(make_plan(waits))[0].begin_s > T0 + 300
-
-
-def _fields(slot: object) -> dict[str, object]:
-    return {name: getattr(slot, name) for name in slot.__slots__}  # type: ignore[attr-defined]
