@@ -19,9 +19,10 @@ from math import exp
 from controller.limits import Limits
 from controller.line import budget
 from controller.line.gate_memory import GateState, raises, start_in_s, stop_in_s, unpausable, unrecorded_in_s
+from controller.line.link import Link
 from controller.line.pending import GIVEN_UP_S
 from controller.line.phases import Switching, change_in_s, options, switching
-from controller.line.reconcile import LATE_S, Link
+from controller.line.reconcile import LATE_S
 from controller.model import (
     Action,
     Admissible,
