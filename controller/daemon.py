@@ -20,6 +20,7 @@ from controller.departures import Wants
 from controller.events import Event
 from controller.forecast.forecaster import Forecaster
 from controller.interface.assembly import LISTEN_AGAIN_S, open_interface
+from controller.ledger import upkeep
 from controller.ledger.ledger import Ledger
 from controller.line.night import is_dark
 from controller.load_settings import load_settings
@@ -113,7 +114,9 @@ async def run(config: Path) -> None:
     ledger.listen(announcer.hear)
     for note in ledger.notes:
         announcer.hear(Event("ledger", "error", note))
-    ledger.describe_site(settings.site.timezone, settings.prices.prices(), choice.name, choice.options)
+    upkeep.describe_site(
+        ledger, settings.site.timezone, settings.prices.prices(), choice.name, choice.options
+    )
     schedule = _scheduled(settings, loop, ledger, clock)
     if tariffs.feeds or tariffs.counts_holidays:
         schedule.every(lambda: TARIFFS_LOOK_S, tariffs.step, "tariffs")
@@ -218,9 +221,8 @@ def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemCloc
         return timing.charger_poll_s if loop.car_connected else timing.charger_idle_poll_s
 
     async def maintain() -> None:
-        ledger.maintain(
-            keep_10s_days=settings.ledger.keep_10s_days, keep_60s_days=settings.ledger.keep_60s_days
-        )
+        kept = settings.ledger
+        upkeep.maintain(ledger, keep_10s_days=kept.keep_10s_days, keep_60s_days=kept.keep_60s_days)
 
     def stepped(by_s: float) -> None:
         was = clock.wall() - timedelta(seconds=by_s)

@@ -12,15 +12,18 @@ from zoneinfo import ZoneInfo
 
 from controller.cars.car import KnownCar, describe
 from controller.clock import Clock
+from controller.ledger import gate_store
 from controller.ledger.car_store import CarStore
+from controller.ledger.intent_store import IntentStore
 from controller.ledger.latch_store import LatchStore
 from controller.ledger.leash_store import LeashStore
-from controller.ledger.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger
+from controller.ledger.session_store import SessionStore
 from controller.ledger.soc_store import CarSoc
+from controller.ledger.tick_store import ReadingRow, TickStore
 from controller.limits import Limits
 from controller.line import accounting, energy_counter, guard, latches, pipeline, snapshot
 from controller.line.gate_memory import GateState
-from controller.line.phases import PhaseHistory
 from controller.model import (
     LIMIT_LABEL,
     Charge,
@@ -92,12 +95,14 @@ class Loop:
         self._open_limit_wh: float | None = None
         self._limit_intent: int | None = None
         self._last_status = ""
+        self._intents, self._ticks = IntentStore(ledger, clock), TickStore(ledger)
+        self._sessions = SessionStore(ledger)
         self._cars = CarStore(ledger)
         self._latches = LatchStore(ledger)
         self._leash = LeashStore(ledger)
         self.soc = CarSoc(ledger, cars)
         first = pipeline.initial(strategy, self._cars.load(cars))
-        gate_state = restored(ledger, clock, limits)
+        gate_state = gate_store.restored(self._intents, self.senses.started_s, limits)
         left = self._leash.load(self.senses.started_s)
         self.state = replace(first, gate=gate_state, latched=self._latches.load(), leash=left)
         self._unread = ledger.degraded
@@ -248,14 +253,14 @@ class Loop:
         keys, label = action.settings.keys(), action.label
         alone = action.settings.limit_only
         if (self._limit_intent if alone else self._open_intent) is not None:
-            self._ledger.close_intents("superseded", limits=alone)
-        intent = self._ledger.record_intent(label, keys, safety=action.safety, reason=action.reason)
+            self._intents.close("superseded", limits=alone)
+        intent = self._intents.record(label, keys, safety=action.safety, reason=action.reason)
         if alone:
             self._limit_intent = intent
         else:
             self._open_intent, self._open_limit_wh = intent, action.settings.energy_limit_wh
         outcome = await self._devices.charger.write(action.settings)
-        self._ledger.record_outcome(intent, outcome.kind, outcome.detail)
+        self._intents.answered(intent, outcome.kind, outcome.detail)
         text = " ".join(f"{key}={value}" for key, value in keys.items())
         log.info(
             "event=write_%s %s command=%r safety=%s reason=%r",
@@ -270,7 +275,7 @@ class Loop:
     def _count(self, action: Send, before: pipeline.LoopState) -> None:
         starts = isinstance(action.command, Charge) and isinstance(before.link.in_force, Off)
         changed = self.state.gate.phase.changes > before.gate.phase.changes
-        self._ledger.count(writes=1, starts=int(starts), phase_changes=int(changed))
+        self._sessions.count(writes=1, starts=int(starts), phase_changes=int(changed))
 
     def _follow_link(self, before: pipeline.LoopState, decision: Decision) -> None:
         """Write down what the charger's side showed: applied writes, cars, foreign hands."""
@@ -281,18 +286,18 @@ class Loop:
             if self._open_limit_wh is not None and before.leash.asked_wh is not None:
                 applied = applied and self.state.leash.asked_wh is None
             if applied or after.pending is None:
-                self._ledger.close_intents("applied" if applied else "not_applied", up_to=self._open_intent)
+                self._intents.close("applied" if applied else "not_applied", up_to=self._open_intent)
                 self._open_intent = None
         if self._limit_intent is not None and self.state.leash.asked_wh is None:
             shown = before.leash.asks(self.state.leash.limit_wh)
-            self._ledger.close_intents("applied" if shown else "not_applied", limits=True)
+            self._intents.close("applied" if shown else "not_applied", limits=True)
             self._limit_intent = None
         if after.known and not before.link.known:
             self._close_old_intents(str(after.in_force))
         if after.connected and not before.link.connected:
-            self._ledger.open_session()
+            self._sessions.open()
         if before.link.connected and not after.connected:
-            self._ledger.close_session()
+            self._sessions.close()
         for note in decision.notes:
             severity = "warning" if any(word in note for word in WARNINGS) else "info"
             kind = "reduction" if UNAPPLIED in note else "charger"
@@ -329,15 +334,15 @@ class Loop:
 
     def _close_old_intents(self, in_force: str) -> None:
         """Close what an earlier run left open by what the first read shows; nothing is sent again."""
-        rows = self._ledger.open_intents()
+        rows = self._intents.open()
         commands = [row for row in rows if not row[1].startswith(LIMIT_LABEL)]
         limits = [row for row in rows if row not in commands]
         if commands:
             applied = commands[-1][1] == in_force
-            self._ledger.close_intents("applied" if applied else "not_applied")
+            self._intents.close("applied" if applied else "not_applied")
         if limits:
             shown = limits[-1][1] == limit_label(self.state.leash.limit_wh)
-            self._ledger.close_intents("applied" if shown else "not_applied", limits=True)
+            self._intents.close("applied" if shown else "not_applied", limits=True)
         if rows:
             self._ledger.record_event("restart", "info", f"{len(rows)} open writes of an earlier run closed")
 
@@ -346,7 +351,7 @@ class Loop:
     def _book(self, share: accounting.Share) -> None:
         if share.total_wh > 0:
             day = self._clock.wall().astimezone(self._zone).date().isoformat()
-            self._ledger.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
+            self._sessions.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
 
     def _follow_counter(self, snap: SiteSnapshot, booked: accounting.Share) -> None:
         """Book late what the charger's counter knows and nobody saw; keep the counter over restarts."""
@@ -385,7 +390,7 @@ class Loop:
         written = True
         if not quiet or isinstance(action, Send):
             self._last_said, self._last_row_s = said, snap.now_s
-            written = self._ledger.record_decision(
+            written = self._ticks.record_decision(
                 in_force=str(decision.in_force),
                 wish=f"{decision.wish.target}: {decision.wish.reason}",
                 action=f"send {action.label}" if isinstance(action, Send) else "hold",
@@ -393,7 +398,7 @@ class Loop:
                 ceiling=_ceiling_text(decision),
                 facts=self._facts(snap, decision),
             )
-        buffered = self._ledger.record_reading(
+        buffered = self._ticks.record_reading(
             ReadingRow(
                 wall_ms=int(self._clock.wall().timestamp() * 1000),
                 grid_import_w=snap.grid_import_w,
@@ -448,40 +453,6 @@ class Loop:
             "this_soc": "" if (soc := self.soc.now()) is None else str(soc),
         }
         return {key: round(v, 3) if isinstance(v, float) else v for key, v in facts.items()}
-
-
-def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
-    """Return the gate's memory after a restart, from the writes on record.
-
-    What was switched lately counts as just switched, so that neither budget nor minimum times start anew;
-    while the records cannot be read, everything does.
-    """
-    now_s = float(clock.monotonic())
-    if ledger.degraded:
-        return GateState(off_since_s=now_s, phase=PhaseHistory(now_s, 0), last_raise_s=now_s)
-    comfort: list[float] = []
-    safety: list[float] = []
-    off_s: float | None = None
-    change_s: float | None = None
-    raise_s: float | None = None
-    phases = ""
-    for age_s, is_safety, command in ledger.recent_writes(86_400.0):
-        (safety if is_safety else comfort).append(now_s - age_s)
-        if command == "off":
-            off_s = now_s - age_s
-        elif " x" in command:
-            raise_s = now_s - age_s  # or a reduction: too careful is fine here
-            if phases and command[-1] != phases:
-                change_s = now_s - age_s
-            phases = command[-1]
-    kept = sorted(comfort)[-limits.writes_per_day :]
-    return GateState(
-        off_since_s=off_s,
-        phase=PhaseHistory(change_s, 0),
-        comfort_writes_s=tuple(kept),
-        safety_writes_s=tuple(safety),
-        last_raise_s=raise_s,
-    )
 
 
 def _recent(state: GateState, now_s: float, limits: Limits) -> int:

@@ -28,7 +28,7 @@ def backup(
 def copy_ledger(source: Path, target: Path) -> int:
     """Write a checked copy and return its size in bytes. Raises LedgerError."""
     from controller.errors import LedgerError
-    from controller.ledger.ledger import copy_database
+    from controller.ledger.opening import copy_database
 
     if not source.is_file():
         raise LedgerError(f"{source}: there is no ledger yet. Remedy: has ampilot run with this config?")

@@ -16,7 +16,7 @@ from controller.days.recorded import SLOT_S, RecordedDay, day_span_ms, read_day
 from controller.days.replay_plan import BASELINE, Plan, Source
 from controller.days.traces import Day
 from controller.days.visits import VisitedPlant
-from controller.ledger.ledger import Verdict
+from controller.ledger.verdict_store import Verdict
 
 MINUTE_S = 60
 NOT_A_NUMBER = float("nan")

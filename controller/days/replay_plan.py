@@ -11,8 +11,8 @@ from controller.days.backtest import BACKTEST_LIMITS
 from controller.days.recorded import recorded_dates
 from controller.errors import ConfigError, LedgerError
 from controller.horizon import PriceSlot, slot_at
-from controller.ledger.ledger import SITE
 from controller.ledger.report import Report
+from controller.ledger.upkeep import SITE
 from controller.limits import Limits
 from controller.load_settings import load_settings
 from controller.model import Prices, Strategy

@@ -17,7 +17,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from controller.clock import Clock
-from controller.ledger.ledger import Ledger, Verdict
+from controller.ledger.ledger import Ledger
+from controller.ledger.verdict_store import Verdict, VerdictStore
 
 LONGEST_S = 600.0
 MOST_BYTES = 16_384
@@ -30,14 +31,14 @@ class NightlyVerdict:
     def __init__(
         self, config: Path, ledger: Ledger, clock: Clock, timezone: str, *, longest_s: float = LONGEST_S
     ) -> None:
-        self._config, self._ledger, self._clock = config.absolute(), ledger, clock
+        self._config, self._verdicts, self._clock = config.absolute(), VerdictStore(ledger), clock
         self._zone, self._longest_s = ZoneInfo(timezone), longest_s
         self._busy = False
 
     async def judge_yesterday(self) -> None:
         """Do it unless it is done or under way. A replay that fails is logged; the next start tries again."""
         day = (self._clock.wall().astimezone(self._zone).date() - timedelta(days=1)).isoformat()
-        if self._busy or self._ledger.has_verdict(day):
+        if self._busy or self._verdicts.has(day):
             return
         self._busy = True
         try:
@@ -52,7 +53,7 @@ class NightlyVerdict:
             if verdict is None:
                 log.info("event=verdict day=%s nothing was recorded", day)
                 return
-            self._ledger.record_verdict(verdict)
+            self._verdicts.record(verdict)
             log.info("event=verdict day=%s saved_ct=%.1f", day, verdict.saved_ct)
         finally:
             self._busy = False

@@ -90,14 +90,14 @@ class Past:
 
 def keep_sunlight(ledger: Ledger, source: str, told: Sequence[tuple[int, float]]) -> None:
     """Write what a source said of the past; a later word replaces an earlier one."""
-    ledger.put(
-        "INSERT OR REPLACE INTO sunlight VALUES (?,?,?)", [(source, begin, value) for begin, value in told]
-    )
+    sql = "INSERT OR REPLACE INTO sunlight VALUES (?,?,?)"
+    ledger.write_all([(sql, (source, begin, value)) for begin, value in told], durable=False)
 
 
 def keep_issued(ledger: Ledger, issued: Sequence[Issued]) -> None:
     """Write forecasts; the first one for a quarter and a lead time stays."""
-    ledger.put("INSERT OR IGNORE INTO forecasts VALUES (?,?,?,?,?,?,?,?,?)", [astuple(row) for row in issued])
+    sql = "INSERT OR IGNORE INTO forecasts VALUES (?,?,?,?,?,?,?,?,?)"
+    ledger.write_all([(sql, astuple(row)) for row in issued], durable=False)
 
 
 def keep_highest(ledger: Ledger, highest_w: float) -> None:
@@ -108,5 +108,5 @@ def keep_highest(ledger: Ledger, highest_w: float) -> None:
 def forget(ledger: Ledger, now_s: int) -> None:
     """Drop what is too old to be learned from."""
     before_s = now_s - DAYS * 96 * QUARTER_S
-    ledger.put("DELETE FROM sunlight WHERE begin_s < ?", [(before_s,)])
-    ledger.put("DELETE FROM forecasts WHERE begin_s < ?", [(before_s,)])
+    for table in ("sunlight", "forecasts"):
+        ledger.write(f"DELETE FROM {table} WHERE begin_s < ?", (before_s,), durable=False)  # noqa: S608

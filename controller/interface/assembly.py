@@ -12,6 +12,7 @@ from controller.errors import ConfigError
 from controller.interface.answers import Answers
 from controller.interface.server import Server
 from controller.ledger.ledger import Ledger
+from controller.ledger.soc_store import record_pushed
 from controller.model import Decision, Off, Send, SiteSnapshot, amps
 from controller.settings import Settings
 from controller.settings.interface import InterfaceSettings
@@ -90,7 +91,7 @@ def open_interface(
     async def tell(car: str, soc_pct: float) -> bool:
         wall_ms = int(clock.wall().timestamp() * 1000)
         # In a thread: a card that takes seconds for a row must not take them from a decision.
-        written = await asyncio.to_thread(ledger.record_soc, wall_ms, car, soc_pct)
+        written = await asyncio.to_thread(record_pushed, ledger, wall_ms, car, soc_pct)
         log.info("event=soc_pushed car=%r soc_pct=%g written=%s", car, soc_pct, written)
         return written
 

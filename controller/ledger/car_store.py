@@ -1,5 +1,6 @@
 """What was learned of cars, kept in the ledger over restarts."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ class CarStore:
 
     def load(self, known: Sequence[KnownCar]) -> Garage:
         """Return the garage with everything on record, and what the config names."""
-        records = records_of(self._ledger.cars())
+        reader = self._ledger.reader()
+        records = records_of([] if reader is None else rows_of_cars(reader))
         self._saved = {record.key: record for record in records}
         return car_learning.garage(records, tuple(known))
 
@@ -36,11 +38,27 @@ class CarStore:
             return
         for record in (cars.record, *cars.others):
             if record != self._saved.get(record.key, CarRecord(record.key)):
-                self._ledger.save_car(record.columns())
-                self._saved[record.key] = record
+                self._save(record)
         self._last, self._saved_s = cars.record, now_s
+
+    def _save(self, record: CarRecord) -> None:
+        columns = {**record.columns(), "changed_ms": self._ledger.now_ms()}
+        places = ", ".join("?" * len(columns))
+        sql = f"INSERT OR REPLACE INTO cars ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
+        self._ledger.write(sql, tuple(columns.values()), durable=False)
+        self._saved[record.key] = record
 
 
 def records_of(rows: Sequence[Mapping[str, Any]]) -> tuple[CarRecord, ...]:
     """Return the records of rows of the ledger."""
     return tuple(CarRecord.of(row) for row in rows)
+
+
+def rows_of_cars(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """Return the table of cars, a row each by column; nothing if the disk refuses or the table is older."""
+    try:
+        cursor = connection.execute("SELECT * FROM cars ORDER BY key")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except sqlite3.Error:
+        return []

@@ -18,7 +18,7 @@ class LatchStore:
 
     def load(self) -> Latched:
         """Return what earlier runs latched and nobody has acknowledged."""
-        rows = self._ledger.open_latches()
+        rows = self._open()
         self._rows = {kind: row for row, kind, _ in rows}
         return tuple(Latch(kind, text) for _, kind, text in rows)
 
@@ -29,10 +29,10 @@ class LatchStore:
         new = tuple(latch for latch in after if latch not in before)
         ended = tuple(latch for latch in before if latch not in after)
         for latch in ended:
-            self._ledger.end_latch(latch.kind, "itself")
+            self._end(latch.kind)
             self._rows.pop(latch.kind, None)
         for latch in new:
-            self._ledger.record_latch(latch.kind, latch.text)
+            self._record(latch)
         self._find(latch.kind for latch in new)
         return new, ended
 
@@ -42,7 +42,8 @@ class LatchStore:
             return frozenset()
         # What was latched while the disk refused may be on record by now.
         self._find(latch.kind for latch in latched)
-        done = self._ledger.acked_latches(self._rows.values())
+        sql = "SELECT 1 FROM latches WHERE id = ? AND acked_ms IS NOT NULL"
+        done = [row for row in self._rows.values() if self._ledger.rows(sql, (row,))]
         kinds = frozenset(kind for kind, row in self._rows.items() if row in done)
         for kind in kinds:
             del self._rows[kind]
@@ -52,7 +53,21 @@ class LatchStore:
         """Look up the rows of those kinds whose row is not known."""
         missing = [kind for kind in kinds if kind not in self._rows]
         if missing:
-            self._rows |= {kind: row for row, kind, _ in self._ledger.open_latches() if kind in missing}
+            self._rows |= {kind: row for row, kind, _ in self._open() if kind in missing}
+
+    def _record(self, latch: Latch) -> None:
+        """Commit a fault that waits for a person; one of its kind is enough."""
+        sql = "INSERT INTO latches (wall_ms, kind, text) VALUES (?,?,?) ON CONFLICT DO NOTHING"
+        self._ledger.write(sql, (self._ledger.now_ms(), latch.kind, latch.text))
+
+    def _end(self, kind: str) -> None:
+        """Commit that a latched fault has ended without a person."""
+        sql = "UPDATE latches SET acked_ms = ?, acked_by = 'itself' WHERE kind = ? AND acked_ms IS NULL"
+        self._ledger.write(sql, (self._ledger.now_ms(), kind))
+
+    def _open(self) -> list[tuple[int, str, str]]:
+        """Return (row, kind, text) of what nobody has acknowledged, oldest first."""
+        return self._ledger.rows("SELECT id, kind, text FROM latches WHERE acked_ms IS NULL ORDER BY id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ class LeashStore:
 
     def load(self, now_s: float) -> Leash:
         """Return what an earlier run left at the charger, or may have."""
-        rows = self._ledger.open_limits(REMEMBERED)
+        sql = "SELECT theirs_wh, ours_wh, released FROM leash WHERE ended_ms IS NULL ORDER BY id DESC LIMIT ?"
+        rows = self._ledger.rows(sql, (REMEMBERED,))[::-1]
         if not rows:
             return Leash()
         theirs_wh, _, released = rows[-1]
@@ -29,6 +30,15 @@ class LeashStore:
             new = list(after.ours_wh[-1:])
         for limit_wh in new:
             theirs_wh = None if after.theirs_wh in (None, inf) else after.theirs_wh
-            self._ledger.record_limit(theirs_wh, limit_wh, released=after.released)
+            self._record(theirs_wh, limit_wh, released=after.released)
         if (before.on or before.released) and not (after.on or after.released):
-            self._ledger.end_limits()
+            sql = "UPDATE leash SET ended_ms = ? WHERE ended_ms IS NULL"
+            self._ledger.write(sql, (self._ledger.now_ms(),))
+
+    def _record(self, theirs_wh: float | None, ours_wh: float, *, released: bool) -> None:
+        """Commit a limit of ours before it leaves, and what the user had (None: no limit), in Wh.
+
+        `released`: the user has set theirs with ours in force, so the leash rests.
+        """
+        sql = "INSERT INTO leash (wall_ms, theirs_wh, ours_wh, released) VALUES (?,?,?,?)"
+        self._ledger.write(sql, (self._ledger.now_ms(), theirs_wh, ours_wh, int(released)))

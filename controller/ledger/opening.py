@@ -182,6 +182,15 @@ def translated(error: sqlite3.Error, path: Path | str = "ledger") -> LedgerError
     return LedgerError(f"{path}: {text}")
 
 
+def copy_database(source: sqlite3.Connection, target: Path) -> None:
+    """Write a consistent copy of an open database through SQLite itself. Raises LedgerError."""
+    try:
+        with contextlib.closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    except sqlite3.Error as error:
+        raise translated(error, target) from error
+
+
 @contextlib.contextmanager
 def beside(path: Path, mode: Literal["ro", "rw"], command: str) -> Iterator[sqlite3.Connection]:
     """Open a ledger that exists, for a command beside the controller. Raises LedgerError, with a remedy."""

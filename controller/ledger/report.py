@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.errors import LedgerError
-from controller.ledger.ledger import rows_of_cars
+from controller.ledger.car_store import rows_of_cars
 
 Recorded = tuple[int, int, float | None, float | None, float | None]
 """One row: when it begins (wall ms), how long it holds (s), base_import_w, pv_yield_w, grid_import_w."""

@@ -7,7 +7,16 @@ from datetime import datetime
 from pathlib import Path
 
 from controller.cars.car import KnownCar
-from controller.cars.state_of_charge import PlugIn, Soc, counts, followed, of_record, present, told
+from controller.cars.state_of_charge import (
+    PlugIn,
+    Soc,
+    SocReport,
+    counts,
+    followed,
+    of_record,
+    present,
+    told,
+)
 from controller.errors import LedgerError
 from controller.ledger.ledger import Ledger
 from controller.ledger.opening import beside
@@ -38,9 +47,10 @@ class CarSoc:
         before = self._plug
         plug = followed(before, connected, car_name, counter_wh, now_ms)
         if plug.connected:
-            for report in self._ledger.soc_reports(plug.row):
+            for report in self._reports(plug.row):
                 if counts(plug, report):
-                    self._ledger.count_soc_report(report.row, plug.counter_wh)
+                    sql = "UPDATE soc_reports SET counter_wh = ? WHERE id = ?"
+                    self._ledger.write(sql, (plug.counter_wh, report.row), durable=False)
                 plug = told(plug, report, now_ms)
         self._plug = plug
         moved = (plug.connected, plug.car, plug.row) != (before.connected, before.car, before.row)
@@ -52,6 +62,18 @@ class CarSoc:
     def now(self) -> Soc | None:
         """Return how full the car is; None without a car, its battery's size, or anything to begin from."""
         return present(self._plug, self._cars, self._now_ms)
+
+    def _reports(self, after_row: int) -> list[SocReport]:
+        """Return what was said of how full cars are after this row, the newest hundred, oldest first."""
+        columns = "id, wall_ms, car, soc_pct, source"
+        sql = f"SELECT {columns} FROM soc_reports WHERE id > ? ORDER BY id DESC LIMIT 100"  # noqa: S608
+        return [SocReport(*row) for row in self._ledger.rows(sql, (after_row,))][::-1]
+
+
+def record_pushed(ledger: Ledger, wall_ms: int, car: str, soc_pct: float) -> bool:
+    """Write down what a program pushed, from any thread; return whether it is on disk."""
+    sql = "INSERT INTO soc_reports (wall_ms, car, soc_pct, source) VALUES (?,?,?,'pushed')"
+    return ledger.write(sql, (wall_ms, car, soc_pct))
 
 
 def tell_by_hand(path: Path, car: str, soc_pct: float, at: datetime) -> None:

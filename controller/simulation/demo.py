@@ -14,6 +14,7 @@ from controller.chargers import CloudTransport
 from controller.clock import SimClock
 from controller.ledger.ledger import Ledger
 from controller.ledger.report import Report, Totals
+from controller.ledger.upkeep import describe_site
 from controller.limits import Limits
 from controller.loop import Loop
 from controller.meters import open_meters
@@ -62,7 +63,7 @@ async def run_demo(
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     ledger = Ledger.open(path, clock)
-    ledger.describe_site("UTC", Prices(), name, {})
+    describe_site(ledger, "UTC", Prices(), name, {})
     house = served.house
     before = (house.import_wh, house.export_wh, house.yield_wh)
     meter = MeterSettings(profile=options.profile, host=options.host, port=served.meter.port, min_gap_s=0.0)

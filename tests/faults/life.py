@@ -16,7 +16,7 @@ import pytest
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import ChargerUnreachable
-from controller.ledger.latch_store import acknowledge
+from controller.ledger.latch_store import LatchStore, acknowledge
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
 from controller.loop import Loop
@@ -212,11 +212,11 @@ class Life:
     def events(self, kind: str = "%") -> list[str]:
         """Return the texts of the events of a kind, oldest first."""
         sql = "SELECT text FROM events WHERE kind LIKE ? ORDER BY id"
-        return [text for (text,) in self.ledger._rows(sql, (kind,))]
+        return [text for (text,) in self.ledger.rows(sql, (kind,))]
 
     def latched(self) -> list[str]:
         """Return the kinds that wait for a person, as the database has them."""
-        return [kind for _, kind, _ in self.ledger.open_latches()]
+        return [latch.kind for latch in LatchStore(self.ledger).load()]
 
     def ack(self, kind: str) -> None:
         """Acknowledge, over a second connection as the command does."""
@@ -224,7 +224,7 @@ class Life:
 
     def booked_wh(self) -> float:
         """Return the energy on record."""
-        return float(self.ledger._rows("SELECT total(grid_wh) + total(pv_wh) FROM energy")[0][0])
+        return float(self.ledger.rows("SELECT total(grid_wh) + total(pv_wh) FROM energy")[0][0])
 
     def raises_since(self, count: int) -> list[Keys]:
         """Return the writes after the first `count` that start, raise or add phases."""

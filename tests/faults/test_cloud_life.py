@@ -452,12 +452,12 @@ async def test_c13_a_write_without_an_answer_is_decided_by_the_next_read(
         life.house.shade = 1.6
         await life.until(lambda: len(life.sent) > count, 300, "a raise")
         life.cloud.fail()
-        (state, outcome) = life.ledger._rows("SELECT state, outcome FROM intents ORDER BY id DESC LIMIT 1")[0]
+        (state, outcome) = life.ledger.rows("SELECT state, outcome FROM intents ORDER BY id DESC LIMIT 1")[0]
         assert (state, outcome) == ("open", "unknown")
         began_s = life.now_s
 
         def state_now() -> str:
-            return str(life.ledger._rows("SELECT state FROM intents ORDER BY id DESC LIMIT 1")[0][0])
+            return str(life.ledger.rows("SELECT state FROM intents ORDER BY id DESC LIMIT 1")[0][0])
 
         await life.until(lambda: state_now() == "applied", 60, "read")
         bound("C13", "decided by reading", READS_S, life.now_s - began_s, "s")
@@ -625,7 +625,7 @@ async def test_c18_a_service_that_is_gone_for_good(tmp_path: Path, bound: Bound)
         began_s, said = life.now_s, len(life.events("charger"))
         await life.run(6 * 3600)
         bound("C18", "events in six hours", 10, len(life.events("charger")) - said, "")
-        rows = life.ledger._rows("SELECT count(*) FROM decisions")[0][0]
+        rows = life.ledger.rows("SELECT count(*) FROM decisions")[0][0]
         assert rows > 300
         assert life.loop.last is not None
         assert life.loop.last[0].grid_age_s <= 2

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from controller.clock import SimClock
-from controller.ledger.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger
+from controller.ledger.tick_store import ReadingRow, TickStore
 from controller.simulation.house import DAY_S
 from controller.simulation.sun import clear_sky_w_per_m2
 from tests.faults.rig import Rig
@@ -48,9 +49,10 @@ def fill(path: Path) -> None:
     """Write some days of minutes up to now, as an earlier life of the house."""
     end_s = int(time.time())
     ledger = Ledger.open(path, SimClock(datetime.now(UTC)))
+    ticks = TickStore(ledger)
     for at_s in range(end_s - DAYS * 86_400, end_s, 60):
         base_w = 400 - 6 * light(at_s)
-        ledger.record_reading(ReadingRow(at_s * 1000, base_w, base_w, None, None, 0.0, 0, 1))
+        ticks.record_reading(ReadingRow(at_s * 1000, base_w, base_w, None, None, 0.0, 0, 1))
     ledger.close()
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from controller.clock import SystemClock
 from controller.ledger.ledger import Ledger
+from controller.ledger.session_store import SessionStore
 from tests.faults.host_rig import SLACK_S, HostRig, with_compiler
 from tests.faults.test_full_disk import AT_ONCE
 
@@ -180,7 +181,7 @@ async def test_h8_another_program_holds_the_file(tmp_path: Path, bound: Bound) -
 def filled(path: Path) -> None:
     """Make a ledger with some energy and many decisions."""
     ledger = Ledger.open(path, SystemClock())
-    ledger.add_energy("2026-03-01", 1000.0, 3000.0, 50.0)
+    SessionStore(ledger).add_energy("2026-03-01", 1000.0, 3000.0, 50.0)
     for number in range(400):
         ledger.record_event("test", "info", f"event {number} " + "x" * 200)
     ledger.close()

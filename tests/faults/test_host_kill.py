@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from controller.clock import SystemClock
+from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
 from tests.faults.host_rig import SLACK_S, HostRig
 from tests.faults.rig import raised
@@ -220,7 +221,9 @@ async def test_h6_without_power_what_is_left_is_a_prefix(tmp_path: Path, bound: 
         ledger = Ledger.open(copy, SystemClock())
         assert not ledger.degraded
         damaged += bool(list(copy.parent.glob("*.corrupt-*")))  # a torn log is not a damaged file
-        assert ledger.record_intent("off", {"frc": 1}, safety=True, reason="x") is not None
+        assert (
+            IntentStore(ledger, SystemClock()).record("off", {"frc": 1}, safety=True, reason="x") is not None
+        )
         ledger.close()
         with sqlite3.connect(copy) as db:
             assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -19,8 +19,11 @@ from hypothesis import strategies as st
 
 from controller.clock import SystemClock
 from controller.errors import ConfigError
+from controller.ledger.intent_store import IntentStore
+from controller.ledger.latch_store import LatchStore
 from controller.ledger.ledger import Ledger
 from controller.ledger.report import Report
+from controller.line.latches import Latch
 from controller.load_settings import load_settings
 from tests.faults.host_rig import SLACK_S, HostRig
 from tests.faults.rig import TOKEN
@@ -222,9 +225,10 @@ def test_h14_every_released_ledger_is_brought_up_to_date(tmp_path: Path, dump: P
     before = made_by(dump, path)
     ledger = Ledger.open(path, SystemClock())
     assert not ledger.notes
-    assert ledger.record_intent("off", {"frc": 1}, safety=True, reason="x") is not None
-    ledger.record_latch("guard", "x")
-    assert len(ledger.open_intents()) == 2
+    intents = IntentStore(ledger, SystemClock())
+    assert intents.record("off", {"frc": 1}, safety=True, reason="x") is not None
+    LatchStore(ledger).keep((), (Latch("guard", "x"),))
+    assert len(intents.open()) == 2
     ledger.close()
     with contextlib.closing(sqlite3.connect(path)) as db:
         for table, rows in before.items():

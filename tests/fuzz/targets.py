@@ -30,9 +30,11 @@ from controller.fetch import Answer as HttpAnswer
 from controller.forecast import cache, forecast_solar, open_meteo, solcast
 from controller.forecast.answers import checked
 from controller.forecast.wire import document
-from controller.ledger.latch_store import waiting
+from controller.ledger.intent_store import IntentStore
+from controller.ledger.latch_store import LatchStore, waiting
 from controller.ledger.ledger import Ledger
 from controller.ledger.report import Report
+from controller.line.latches import Latch
 from controller.load_settings import load_notify, load_settings
 from controller.meters.decode import Decoder, Site
 from controller.meters.profile import load_profile, profile_names
@@ -392,8 +394,8 @@ def _good_ledger() -> bytes:
         path = Path(folder) / "ledger.db"
         ledger = Ledger.open(path, SystemClock())
         ledger.record_event("start", "info", "started")
-        ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
-        ledger.record_latch("guard", "the guard refused")
+        IntentStore(ledger, SystemClock()).record("6 A x1", {"amp": 6}, safety=False, reason="sun")
+        LatchStore(ledger).keep((), (Latch("guard", "the guard refused"),))
         ledger.close()
         with contextlib.closing(sqlite3.connect(path)) as db:
             db.execute("PRAGMA journal_mode = DELETE")
@@ -412,8 +414,9 @@ def _ledger_file(body: bytes) -> None:
                 look(Report(path))
         with contextlib.suppress(LedgerError):
             ledger = Ledger.open(path, SystemClock())
-            ledger.recent_writes(86_400)
-            ledger.open_intents()
+            intents = IntentStore(ledger, SystemClock())
+            intents.recent(86_400)
+            intents.open()
             ledger.record_event("test", "info", "still writes")
             ledger.close()
 

@@ -12,7 +12,10 @@ from controller.cli.terminal import escaped
 from controller.clock import SystemClock
 from controller.delivery.wording import worded
 from controller.events import Event
+from controller.ledger.latch_store import LatchStore
 from controller.ledger.ledger import Ledger
+from controller.ledger.tick_store import TickStore
+from controller.line.latches import Latch
 from controller.logging_setup import JournalFormatter
 from controller.model import ChargerStatus
 from tests.contract.test_forecast_sources import NOW_S, as_json, ensemble_body, open_meteo_body, sources
@@ -78,8 +81,8 @@ def test_x7_the_terminal_shows_it_and_does_not_obey(tmp_path: Path, text: str) -
     assert escaped("a\n\x1bb", lines=True) == "a\n b"
     ledger = Ledger.open(tmp_path / "ledger.db", SystemClock())
     ledger.record_event("charger", "warning", text[:2000])
-    ledger.record_latch("guard", text[:2000])
-    ledger.record_decision(
+    LatchStore(ledger).keep((), (Latch("guard", text[:2000]),))
+    TickStore(ledger).record_decision(
         in_force="off", wish=f"off: {text[:2000]}", action="hold", reason=text[:2000], ceiling="x", facts={}
     )
     ledger.close()

@@ -133,13 +133,13 @@ class Promises:
     def books(self) -> None:
         """LG1, LG2, LG4, LG5: an intent for each write, all but the last of a kind closed, energy adds up."""
         world = self.world
-        rows = world.ledger._rows(
+        rows = world.ledger.rows(
             "SELECT count(*), sum(state = 'open'), sum(outcome = 'pending') FROM intents"
         )
         count, still_open, pending = rows[0]
         _must(count == world.writes, world, f"LG1: {world.writes} writes, {count} intents")
         _must((still_open or 0) <= 2 and not pending, world, f"LG2: {still_open} open, {pending} unanswered")
-        stored = world.ledger._rows("SELECT sum(grid_wh + pv_wh), min(grid_wh), min(pv_wh) FROM energy")[0]
+        stored = world.ledger.rows("SELECT sum(grid_wh + pv_wh), min(grid_wh), min(pv_wh) FROM energy")[0]
         total_wh, least_grid_wh, least_pv_wh = (value or 0.0 for value in stored)
         _must(min(least_grid_wh, least_pv_wh) >= 0, world, "LG4: negative energy")
         _must(abs(total_wh - world.booked_wh) <= 1.0, world, f"LG4: {total_wh} Wh kept of {world.booked_wh}")

@@ -15,13 +15,15 @@ from pathlib import Path
 
 from controller.cars.learning import garage
 from controller.clock import SimClock
+from controller.ledger.gate_store import restored
+from controller.ledger.intent_store import IntentStore
 from controller.ledger.leash_store import LeashStore
 from controller.ledger.ledger import Ledger
+from controller.ledger.session_store import SessionStore
 from controller.limits import Limits
 from controller.line import accounting, pipeline, snapshot
 from controller.line.latches import with_new
 from controller.line.pipeline import LoopState
-from controller.loop import restored
 from controller.model import Keys, OutcomeKind, Prices, Send, Strategy, WriteOutcome
 from tests.properties.world import TICK_S, World
 
@@ -66,6 +68,7 @@ class Year(World):
         self.overloads = 0
         self.charged_wh = self.booked_wh = 0.0
         self.ledger = Ledger.open(folder / "ledger.db", self.clock)
+        self.intents, self.sessions = IntentStore(self.ledger, self.clock), SessionStore(self.ledger)
         self.leash = LeashStore(self.ledger)
         self.theirs_wh: float | None = None
         self.rests = False
@@ -80,7 +83,8 @@ class Year(World):
         self.strategy = self.make()
         latched, cars = self.state.latched, self.state.cars.record
         first = pipeline.initial(self.strategy, garage((cars,)))
-        gate = restored(self.ledger, self.clock, self.limits)
+        self.intents, self.sessions = IntentStore(self.ledger, self.clock), SessionStore(self.ledger)
+        gate = restored(self.intents, self.now_s, self.limits)
         self.leash = LeashStore(self.ledger)
         left = self.leash.load(self.now_s)
         self.state: LoopState = pipeline.replace(first, gate=gate, latched=with_new((), *latched), leash=left)
@@ -166,10 +170,11 @@ class Year(World):
         share = accounting.attribute(snap, self.limits.max_current_a)
         if share.total_wh > 0:
             self.booked_wh += share.total_wh
-            self.ledger.add_energy(f"{self.clock.wall():%Y-%m-%d}", share.grid_wh, share.pv_wh, share.cost_ct)
+            day = f"{self.clock.wall():%Y-%m-%d}"
+            self.sessions.add_energy(day, share.grid_wh, share.pv_wh, share.cost_ct)
         if self.state.link.known and not known:
-            self.ledger.close_intents("applied")
-            self.ledger.close_intents("applied", limits=True)
+            self.intents.close("applied")
+            self.intents.close("applied", limits=True)
         self.leash.keep(leash, self.state.leash)
         self.last_tick_s = self.now_s
         self.decisions.append(decision)
@@ -198,10 +203,10 @@ class Year(World):
                 self.lives,
             )
         )
-        self.ledger.close_intents("superseded", limits=send.settings.limit_only)
-        intent = self.ledger.record_intent(send.label, keys, safety=send.safety, reason=send.reason[:80])
+        self.intents.close("superseded", limits=send.settings.limit_only)
+        intent = self.intents.record(send.label, keys, safety=send.safety, reason=send.reason[:80])
         kind = OutcomeKind.UNKNOWN if self.cloud_down else OutcomeKind.ACCEPTED
-        self.ledger.record_outcome(intent, WriteOutcome(kind).kind, "")
+        self.intents.answered(intent, WriteOutcome(kind).kind, "")
 
 
 def sun_w(day: int, second: int, peak_w: float) -> float:

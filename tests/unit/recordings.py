@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from controller.clock import SimClock
-from controller.ledger.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger
+from controller.ledger.tick_store import ReadingRow, TickStore
 
 BERLIN_DAY = "2026-05-05"
 BERLIN_MIDNIGHT = datetime(2026, 5, 4, 22, tzinfo=UTC)
@@ -43,12 +44,13 @@ def fill(
     """Write one row every `pace_s`, stamped when its time is over; `skip` leaves rows out by their begin."""
     clock = SimClock(begin)
     ledger = Ledger.open(path, clock)
+    ticks = TickStore(ledger)
     for second in range(0, int(hours * 3600), pace_s):
         if not skip(second):
             base_w = base_import_w(second)
             grid_w = None if base_w is None else base_w + car_w
             wall_ms = int(begin.timestamp() + second + pace_s) * 1000
-            ledger.record_reading(ReadingRow(wall_ms, grid_w, base_w, None, None, car_w, 0, 1))
+            ticks.record_reading(ReadingRow(wall_ms, grid_w, base_w, None, None, car_w, 0, 1))
     ledger.close()
     return path
 

@@ -74,11 +74,11 @@ def test_a_restart_finds_what_was_latched_and_an_acknowledgement_ends_it(ledger:
 
 def test_what_was_latched_while_the_disk_refused_is_not_taken_for_acknowledged(ledger: Ledger) -> None:
     store = LatchStore(ledger)
-    ledger._db.execute("PRAGMA query_only = 1")  # what a file system gone read-only does
+    ledger._writer.connection.execute("PRAGMA query_only = 1")  # what a file system gone read-only does
     store.keep((), (FLIP,))
     assert ledger.degraded
     assert store.acknowledged((FLIP,)) == frozenset()
-    ledger._db.execute("PRAGMA query_only = 0")
+    ledger._writer.connection.execute("PRAGMA query_only = 0")
     ledger.record_event("disk", "info", "well again")
     assert store.acknowledged((FLIP,)) == frozenset()
     acknowledge(ledger.path, ["sign_flip"], 1)
@@ -91,14 +91,14 @@ def test_it_can_latch_again_after_it_was_acknowledged(ledger: Ledger) -> None:
         store.keep((), (FLIP,))
         acknowledge(ledger.path, ["sign_flip"], 1)
         assert store.acknowledged((FLIP,)) == {"sign_flip"}
-    assert ledger._rows("SELECT count(*) FROM latches") == [(2,)]
+    assert ledger.rows("SELECT count(*) FROM latches") == [(2,)]
 
 
 def test_an_acknowledged_row_stays_so(ledger: Ledger) -> None:
     LatchStore(ledger).keep((), (FLIP,))
     acknowledge(ledger.path, ["sign_flip"], 1)
     with pytest.raises(sqlite3.IntegrityError, match="stays acknowledged"):
-        ledger._db.execute("UPDATE latches SET acked_ms = NULL")
+        ledger._writer.connection.execute("UPDATE latches SET acked_ms = NULL")
 
 
 def run(tmp_path: Path, *arguments: str) -> tuple[int, str]:

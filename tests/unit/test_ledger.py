@@ -14,11 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from controller.cli.backup import copy_ledger
 from controller.clock import SimClock
 from controller.errors import LedgerCorrupt
-from controller.ledger.ledger import Ledger, LedgerLocked, ReadingRow, Verdict
-from controller.ledger.opening import migrate
+from controller.ledger.intent_store import IntentStore
+from controller.ledger.ledger import Ledger
+from controller.ledger.opening import LedgerLocked, migrate
 from controller.ledger.report import Report
+from controller.ledger.session_store import SessionStore
+from controller.ledger.tick_store import ReadingRow, TickStore
+from controller.ledger.upkeep import maintain
+from controller.ledger.verdict_store import Verdict, VerdictStore
 from controller.ledger.writer import Job
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -33,13 +39,14 @@ def row(at_ms: int, grid_w: float = 100.0) -> ReadingRow:
 
 
 def test_an_intent_is_on_disk_before_its_outcome(tmp_path: Path) -> None:
-    """After record_intent returns, another connection sees the row, its outcome pending."""
+    """After `record` returns, another connection sees the row, its outcome pending."""
     ledger = Ledger.open(tmp_path / "l.db", clock())
-    intent = ledger.record_intent("6 A x1", {"amp": 6, "frc": 2}, safety=False, reason="sun")
+    intents = IntentStore(ledger, clock())
+    intent = intents.record("6 A x1", {"amp": 6, "frc": 2}, safety=False, reason="sun")
     with sqlite3.connect(tmp_path / "l.db") as other:
         assert other.execute("SELECT outcome, state FROM intents").fetchall() == [("pending", "open")]
-    ledger.record_outcome(intent, "unknown", "timeout")
-    ledger.close_intents("applied")
+    intents.answered(intent, "unknown", "timeout")
+    intents.close("applied")
     assert Report(tmp_path / "l.db").intents(0, 2**60)[0][3:] == ("unknown", "applied")
     ledger.close()
 
@@ -47,11 +54,12 @@ def test_an_intent_is_on_disk_before_its_outcome(tmp_path: Path) -> None:
 def test_outcomes_and_states_only_move_forward(tmp_path: Path) -> None:
     """A written outcome stays, a closed intent stays closed, whoever asks."""
     ledger = Ledger.open(tmp_path / "l.db", clock())
-    intent = ledger.record_intent("off", {"frc": 1}, safety=True, reason="blind")
-    ledger.record_outcome(intent, "accepted", "")
-    ledger.record_outcome(intent, "refused", "")
-    ledger.close_intents("superseded")
-    ledger.close_intents("applied")
+    intents = IntentStore(ledger, clock())
+    intent = intents.record("off", {"frc": 1}, safety=True, reason="blind")
+    intents.answered(intent, "accepted", "")
+    intents.answered(intent, "refused", "")
+    intents.close("superseded")
+    intents.close("applied")
     assert Report(tmp_path / "l.db").intents(0, 2**60)[0][3:] == ("accepted", "superseded")
     with sqlite3.connect(tmp_path / "l.db") as other, pytest.raises(sqlite3.IntegrityError):
         other.execute("UPDATE intents SET outcome = 'pending'")
@@ -71,22 +79,25 @@ def test_budget_survives_a_restart_and_a_clock_that_stepped_back(tmp_path: Path)
     """Writes of the last minutes are still counted; a step back spends the budget, it does not double it."""
     watch = clock()
     ledger = Ledger.open(tmp_path / "l.db", watch)
+    intents = IntentStore(ledger, watch)
     for _ in range(3):
-        ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
+        intents.record("6 A x1", {"amp": 6}, safety=False, reason="sun")
         watch.advance(60)
     ledger.close()
     again = Ledger.open(tmp_path / "l.db", watch)
-    assert [round(age) for age, _, _ in again.recent_writes(900)] == [180, 120, 60]
+    intents = IntentStore(again, watch)
+    assert [round(age) for age, _, _ in intents.recent(900)] == [180, 120, 60]
     for step_s in (-7200, 5 * 365 * 86_400):  # the monotonic clock has run on
         watch.step_wall(step_s)
-        assert [round(age) for age, _, _ in again.recent_writes(900)] == [180, 120, 60]
+        assert [round(age) for age, _, _ in intents.recent(900)] == [180, 120, 60]
     watch.step_wall(7200 - 5 * 365 * 86_400)
     again.close()
     rebooted = SimClock(watch.wall(), 5.0)
     last = Ledger.open(tmp_path / "l.db", rebooted)
-    assert [round(age) for age, _, _ in last.recent_writes(900)] == [180, 120, 60]
+    intents = IntentStore(last, rebooted)
+    assert [round(age) for age, _, _ in intents.recent(900)] == [180, 120, 60]
     rebooted.step_wall(-7200)
-    assert [age for age, _, _ in last.recent_writes(900)] == [0, 0, 0]
+    assert [age for age, _, _ in intents.recent(900)] == [0, 0, 0]
     last.close()
 
 
@@ -105,7 +116,7 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path, where: str) -> None:
     ledger = Ledger.open(path, clock())
     assert ledger.notes
     assert list(tmp_path.glob("l.db.corrupt-*"))
-    assert ledger.record_intent("off", {"frc": 1}, safety=True, reason="x") is not None
+    assert IntentStore(ledger, clock()).record("off", {"frc": 1}, safety=True, reason="x") is not None
     ledger.close()
 
 
@@ -168,7 +179,7 @@ def test_a_ledger_from_before_steps_were_recorded_gets_what_it_lacks(tmp_path: P
     for _ in range(2):
         ledger = Ledger.open(path, clock())
         assert ledger.notes == []
-        assert ledger.soc_reports(0) == []
+        assert ledger.rows("SELECT * FROM soc_reports") == []
         ledger.close()
     with sqlite3.connect(path) as other:
         assert other.execute("SELECT count(*) FROM soc_reports").fetchone() == (0,)
@@ -184,10 +195,11 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> 
         other.execute("INSERT INTO events (wall_ms, kind, severity, text) VALUES (1, 'x', 'info', 'old')")
     assert Report(path).last_verdict() is None
     ledger = Ledger.open(path, clock())
+    verdicts = VerdictStore(ledger)
     for day, text in (("2026-02-27", "lost 0.10 EUR"), ("2026-02-28", "saved 1.10 EUR")):
-        assert not ledger.has_verdict(day)
-        ledger.record_verdict(Verdict(day, "surplus", 110.0, 24.0, 5.5, 0, text))
-        assert ledger.has_verdict(day)
+        assert not verdicts.has(day)
+        verdicts.record(Verdict(day, "surplus", 110.0, 24.0, 5.5, 0, text))
+        assert verdicts.has(day)
     ledger.close()
     report = Report(path)
     assert report.last_verdict() == ("2026-02-28", "saved 1.10 EUR")
@@ -206,12 +218,12 @@ def test_a_full_disk_degrades_and_recovers(tmp_path: Path) -> None:
     for number in range(50):
         ledger.record_event("test", "info", f"{number} " + "x" * 3000)
     assert ledger.degraded
-    kept = len(ledger.ring)
+    kept = len(ledger._writer.ring)
     assert kept > 0
     ledger._writer.connection.execute("PRAGMA max_page_count = 100000")
     ledger.record_event("test", "info", "space again")
     assert not ledger.degraded
-    assert not ledger.ring
+    assert not ledger._writer.ring
     assert len(Report(tmp_path / "l.db").events(100)) == 51
     ledger.close()
 
@@ -224,9 +236,10 @@ def test_a_row_the_database_refuses_is_dropped_and_said(tmp_path: Path) -> None:
     ledger.record_event("test", "info", "half a pair \ud83d")
     assert "surrogates" in ledger.refused
     said = {"in_force": "off", "wish": "off", "action": "hold", "ceiling": ""}
-    assert not ledger.record_decision(**said, reason="\ud83d", facts={})
-    assert ledger.record_decision(**said, reason="night", facts={})
-    assert (ledger.degraded, len(ledger.ring)) == (False, 0)
+    ticks = TickStore(ledger)
+    assert not ticks.record_decision(**said, reason="\ud83d", facts={})
+    assert ticks.record_decision(**said, reason="night", facts={})
+    assert (ledger.degraded, len(ledger._writer.ring)) == (False, 0)
     assert [text for _, _, text in Report(tmp_path / "l.db").events()] == []
     ledger.close()
 
@@ -245,7 +258,7 @@ def test_one_bad_row_in_memory_does_not_hold_up_the_rest(tmp_path: Path) -> None
         ledger._writer.ring.append(Job([(sql, (number, "test", severity, str(number)))]))
     ledger._writer.connection.execute("PRAGMA max_page_count = 100000")
     ledger.record_event("test", "info", "space again")
-    assert (ledger.degraded, len(ledger.ring)) == (False, 0)
+    assert (ledger.degraded, len(ledger._writer.ring)) == (False, 0)
     texts = [text for _, _, text in Report(tmp_path / "l.db").events(1000)]
     assert texts[: len(texts) - begun] == ["space again", "2", "0"]
     ledger.close()
@@ -255,18 +268,19 @@ def test_thinning_keeps_the_energy(tmp_path: Path) -> None:
     """Ten-second rows become minutes and quarter-hours with the same mean."""
     watch = clock()
     ledger = Ledger.open(tmp_path / "l.db", watch)
+    ticks = TickStore(ledger)
     start_ms = int(START.timestamp() * 1000)
     values = [random.Random(1).uniform(-5000, 5000) for _ in range(1)] + [float(n) for n in range(1, 720)]
     for number, value in enumerate(values):
-        ledger.record_reading(row(start_ms + number * 10_000, value))
+        ticks.record_reading(row(start_ms + number * 10_000, value))
     ledger.flush()
     watch.advance(100 * 86_400)
-    ledger.maintain(keep_10s_days=7, keep_60s_days=365)
+    maintain(ledger, keep_10s_days=7, keep_60s_days=365)
     with sqlite3.connect(tmp_path / "l.db") as other:
         rows = other.execute("SELECT step_s, grid_import_w, samples FROM readings").fetchall()
     assert {step for step, _, _ in rows} == {60}
     assert sum(mean * count for _, mean, count in rows) == pytest.approx(sum(values))
-    ledger.maintain(keep_10s_days=7, keep_60s_days=90)
+    maintain(ledger, keep_10s_days=7, keep_60s_days=90)
     with sqlite3.connect(tmp_path / "l.db") as other:
         rows = other.execute("SELECT step_s, grid_import_w, samples FROM readings").fetchall()
     assert {step for step, _, _ in rows} == {900}
@@ -277,12 +291,13 @@ def test_thinning_keeps_the_energy(tmp_path: Path) -> None:
 def test_energy_adds_up_by_day_and_session(tmp_path: Path) -> None:
     """Energy by source is summed over the session that is open."""
     ledger = Ledger.open(tmp_path / "l.db", clock())
-    ledger.open_session()
-    ledger.add_energy("2026-03-01", 10.0, 30.0, 0.5)
-    ledger.add_energy("2026-03-01", 5.0, 5.0, 0.25)
-    ledger.count(writes=1, starts=1, phase_changes=1)
-    ledger.close_session()
-    ledger.add_energy("2026-03-01", 1.0, 0.0, 0.0)
+    sessions = SessionStore(ledger)
+    sessions.open()
+    sessions.add_energy("2026-03-01", 10.0, 30.0, 0.5)
+    sessions.add_energy("2026-03-01", 5.0, 5.0, 0.25)
+    sessions.count(writes=1, starts=1, phase_changes=1)
+    sessions.close()
+    sessions.add_energy("2026-03-01", 1.0, 0.0, 0.0)
     totals = Report(tmp_path / "l.db").totals(0, 2**60)
     assert (totals.grid_wh, totals.pv_wh, totals.cost_ct) == (15.0, 35.0, 0.75)
     assert (totals.starts, totals.phase_changes) == (1, 1)
@@ -293,7 +308,7 @@ def test_a_backup_is_complete(tmp_path: Path) -> None:
     """A copy made while running opens with every committed row."""
     ledger = Ledger.open(tmp_path / "l.db", clock())
     ledger.record_event("test", "info", "hello")
-    ledger.backup(tmp_path / "copy.db")
+    copy_ledger(tmp_path / "l.db", tmp_path / "copy.db")
     ledger.close()
     assert Report(tmp_path / "copy.db").events()[0][2] == "hello"
 
@@ -302,10 +317,12 @@ WRITER = """
 import sys
 from pathlib import Path
 from controller.clock import SystemClock
+from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
-ledger = Ledger.open(Path(sys.argv[1]), SystemClock())
+clock = SystemClock()
+intents = IntentStore(Ledger.open(Path(sys.argv[1]), clock), clock)
 while True:
-    intent = ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
+    intent = intents.record("6 A x1", {"amp": 6}, safety=False, reason="sun")
     print(intent, flush=True)
 """
 
@@ -348,7 +365,7 @@ def test_a_torn_wal_is_a_prefix(tmp_path: Path) -> None:
 async def test_the_report_reads_while_the_controller_writes(tmp_path: Path) -> None:
     """`explain` works beside a running controller."""
     ledger = Ledger.open(tmp_path / "l.db", clock())
-    ledger.record_decision(
+    TickStore(ledger).record_decision(
         in_force="off", wish="off: night", action="hold", reason="night", ceiling="", facts={"a": 1.5}
     )
     decision = await asyncio.to_thread(Report(tmp_path / "l.db").last_decision)

@@ -17,9 +17,11 @@ import pytest
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import MeterUnreachable
+from controller.ledger.gate_store import restored
+from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
-from controller.loop import Loop, restored
+from controller.loop import Loop
 from controller.model import (
     Charge,
     ChargerStatus,
@@ -276,12 +278,14 @@ async def test_the_disk_is_well_again_and_raises_are_free(rig: Rig) -> None:
 
 async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None:
     """The gate of the next run knows from the ledger when the last raise was, and that a stop is none."""
-    assert restored(rig.ledger, rig.clock, Limits()).last_raise_s is None
-    rig.ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
+    intents = IntentStore(rig.ledger, rig.clock)
+    assert restored(intents, float(rig.clock.monotonic()), Limits()).last_raise_s is None
+    intents.record("6 A x1", {"amp": 6}, safety=False, reason="sun")
     rig.clock.advance(100)
-    rig.ledger.record_intent("off", {"frc": 1}, safety=False, reason="no sun")
+    intents.record("off", {"frc": 1}, safety=False, reason="no sun")
     rig.clock.advance(50)
-    assert restored(rig.ledger, rig.clock, Limits()).last_raise_s == float(rig.clock.monotonic()) - 150
+    now_s = float(rig.clock.monotonic())
+    assert restored(intents, now_s, Limits()).last_raise_s == now_s - 150
 
 
 async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from controller.clock import SimClock
 from controller.days.recorded import RecordedDay, read_day, recorded_dates
 from controller.ledger.ledger import Ledger
 from controller.ledger.report import Report
+from controller.ledger.upkeep import maintain
 from tests.unit.recordings import BERLIN_MIDNIGHT, fill
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -97,7 +98,7 @@ def test_thinned_rows_keep_the_energy(tmp_path: Path) -> None:
     path = fill(tmp_path / "l.db", base_import_w=lambda second: float(second % 60) * 10)
     assert not recorded(path).minutes
     ledger = Ledger.open(path, SimClock(BERLIN_MIDNIGHT + timedelta(days=20)))
-    ledger.maintain(keep_10s_days=7, keep_60s_days=90)
+    maintain(ledger, keep_10s_days=7, keep_60s_days=90)
     ledger.close()
     seen = recorded(path)
     assert seen.minutes

@@ -12,7 +12,10 @@ import pytest
 from controller.clock import SimClock
 from controller.days.replay import replay, total, verdict_on, what_happened
 from controller.days.replay_plan import days_of, plan_of, source_of
+from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
+from controller.ledger.session_store import SessionStore
+from controller.ledger.upkeep import describe_site
 from controller.model import Prices
 from tests.unit.recordings import BERLIN_DAY, BERLIN_MIDNIGHT, clear_day, config_for, fill
 
@@ -36,10 +39,11 @@ def with_visit(path: Path, came_h: int, left_h: int | None) -> Path:
     """Write a session from one hour of the day to another, or to this day."""
     clock = SimClock(BERLIN_MIDNIGHT + timedelta(hours=came_h))
     ledger = Ledger.open(path, clock)
-    ledger.open_session()
+    sessions = SessionStore(ledger)
+    sessions.open()
     if left_h is not None:
         clock.advance((left_h - came_h) * 3600)
-        ledger.close_session()
+        sessions.close()
     ledger.close()
     return path
 
@@ -252,7 +256,7 @@ def test_a_ledger_file_stands_for_itself(tmp_path: Path) -> None:
     path = fill(tmp_path / "l.db")
     assert len(days_of(source_of(None, path, NOWHERE), None, None)) == 2  # Berlin's day in UTC
     ledger = Ledger.open(path, SimClock(BERLIN_MIDNIGHT))
-    ledger.describe_site("Europe/Berlin", Prices(import_ct_per_kwh=40.0), "fast", {})
+    describe_site(ledger, "Europe/Berlin", Prices(import_ct_per_kwh=40.0), "fast", {})
     ledger.close()
     source = source_of(None, path, NOWHERE)
     assert days_of(source, None, None) == [date(2026, 5, 5)]
@@ -277,13 +281,14 @@ def test_what_really_happened_comes_from_the_ledger(tmp_path: Path) -> None:
     path = fill(tmp_path / "l.db", hours=23.5, base_import_w=clear_day, car_w=1000.0)
     clock = SimClock(BERLIN_MIDNIGHT - timedelta(hours=1))
     ledger = Ledger.open(path, clock)
-    ledger.open_session()
+    sessions = SessionStore(ledger)
+    sessions.open()
     clock.advance(3 * 3600)
-    ledger.record_intent("6 A x1", {"amp": 6}, safety=False, reason="sun")
-    ledger.count(writes=1, starts=2, phase_changes=1)
-    ledger.add_energy("2026-05-04", 9000.0, 9000.0, 9.0)
-    ledger.add_energy(BERLIN_DAY, 400.0, 600.0, 9.0)
-    ledger.close_session()
+    IntentStore(ledger, clock).record("6 A x1", {"amp": 6}, safety=False, reason="sun")
+    sessions.count(writes=1, starts=2, phase_changes=1)
+    sessions.add_energy("2026-05-04", 9000.0, 9000.0, 9.0)
+    sessions.add_energy(BERLIN_DAY, 400.0, 600.0, 9.0)
+    sessions.close()
     ledger.close()
     source = source_of(config_for(path), None, NOWHERE)
     plan = plan_of(source, ["off"], None, None)

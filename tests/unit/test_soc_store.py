@@ -14,6 +14,7 @@ from controller.clock import SimClock
 from controller.errors import LedgerError
 from controller.ledger.ledger import Ledger
 from controller.ledger.soc_store import CarSoc, tell_by_hand
+from controller.ledger.upkeep import maintain
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 CARS = (KnownCar("Zoe", battery_kwh=50.0), KnownCar("Leaf", 2, battery_kwh=25.0, assumed_soc_pct=20.0))
@@ -137,7 +138,7 @@ def test_an_ill_disk_costs_nothing_but_the_words(run: Callable[[], CarSoc], path
     """While it refuses, what is known goes on."""
     store = run()
     store.observe(1000.0, True, "Leaf", at(0))
-    store._ledger._db.execute("PRAGMA query_only = 1")
+    store._ledger._writer.connection.execute("PRAGMA query_only = 1")
     store.observe(2000.0, True, "Leaf", at(10))
     assert pct(store) == pytest.approx(20.0 + 1000 * 0.9 / 250)
 
@@ -147,7 +148,7 @@ def test_old_words_are_dropped_with_the_decisions(path: Path) -> None:
     ledger = Ledger.open(path, clock)
     tell_by_hand(path, "Zoe", 50.0, NOON - timedelta(days=91))
     tell_by_hand(path, "Zoe", 60.0, NOON)
-    ledger.maintain(keep_10s_days=7, keep_60s_days=90)
+    maintain(ledger, keep_10s_days=7, keep_60s_days=90)
     ledger.close()
     assert [row[1] for row in reports(path)] == [60.0]
 

@@ -15,8 +15,9 @@ from controller.clock import SimClock, SystemClock
 from controller.daemon import _judge_days
 from controller.days.verdict import NightlyVerdict
 from controller.explain import explain
-from controller.ledger.ledger import Ledger, Verdict
+from controller.ledger.ledger import Ledger
 from controller.ledger.report import LastDecision, Report
+from controller.ledger.verdict_store import Verdict, VerdictStore
 from controller.load_settings import load_settings
 from controller.schedule import Schedule
 from tests.faults.rig import Rig
@@ -166,6 +167,6 @@ def test_a_verdict_replaces_that_of_the_same_day(tmp_path: Path) -> None:
     """One row a day, the newest."""
     ledger = Ledger.open(tmp_path / "l.db", SimClock(NEXT_NIGHT))
     for text in ("saved 1.00 EUR", "lost 2.00 EUR"):
-        ledger.record_verdict(Verdict(BERLIN_DAY, "surplus", 100.0, 24.0, 1.0, 0, text))
+        VerdictStore(ledger).record(Verdict(BERLIN_DAY, "surplus", 100.0, 24.0, 1.0, 0, text))
     ledger.close()
     assert Report(tmp_path / "l.db").last_verdict() == (BERLIN_DAY, "lost 2.00 EUR")

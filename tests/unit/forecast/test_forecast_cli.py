@@ -14,7 +14,8 @@ from controller.errors import ConfigError
 from controller.forecast import cache, past
 from controller.forecast.answers import Answer, SunStep
 from controller.forecast.spread import MIXED, Issued
-from controller.ledger.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger
+from controller.ledger.tick_store import ReadingRow, TickStore
 from controller.load_settings import load_settings
 from controller.simulation.sun import clear_sky_w_per_m2
 
@@ -51,6 +52,7 @@ def filled(folder: Path) -> Path:
     begin_s = end_s // 900 * 900 - DAYS * 86_400
     clock = SimClock(NOW)
     ledger = Ledger.open(folder / "ledger.db", clock)
+    ticks = TickStore(ledger)
     steps, told = [], []
     for at_s in range(begin_s, end_s + 3 * 86_400, 900):
         steps.append(SunStep(at_s, at_s + 900, light(at_s + 450) * 0.8))
@@ -59,7 +61,7 @@ def filled(folder: Path) -> Path:
             base_w = 400 - 6 * light(at_s + 450)
             for second in range(60, 901, 60):
                 row = ReadingRow((at_s + second) * 1000, base_w, base_w, None, None, 0.0, 0, 1)
-                ledger.record_reading(row)
+                ticks.record_reading(row)
     ledger.flush()
     past.keep_sunlight(ledger, "open_meteo ghi", told)
     given = [

@@ -18,7 +18,9 @@ from controller.forecast import cache
 from controller.forecast.answers import Answer, SunStep
 from controller.forecast.forecaster import Forecaster
 from controller.forecast.past import Past
-from controller.ledger.ledger import Ledger, ReadingRow
+from controller.ledger.ledger import Ledger
+from controller.ledger.tick_store import ReadingRow, TickStore
+from controller.ledger.upkeep import maintain
 from controller.settings.forecast import ForecastSettings
 from controller.simulation.sun import clear_sky_w_per_m2
 from tests.weather import Asked, Reply, WeatherServer, as_json
@@ -47,6 +49,7 @@ class Home:
         self.path = folder / "ledger.db"
         self.clock = SimClock(START)
         self.ledger = Ledger.open(self.path, self.clock)
+        self.ticks = TickStore(self.ledger)
         place = {"latitude_deg": LATITUDE, "longitude_deg": LONGITUDE}
         self.settings = ForecastSettings(**{**place, "base_url": url, **settings})
         self.forecaster = self.made()
@@ -70,9 +73,8 @@ class Home:
         for _ in range(int(hours * 3600 / pace_s)):
             base_w = -surplus_w(self.now_s, share)
             self.clock.advance(pace_s)
-            self.ledger.record_reading(
-                ReadingRow(int(self.now_s * 1000), base_w, base_w, None, None, 0.0, 0, 1)
-            )
+            row = ReadingRow(int(self.now_s * 1000), base_w, base_w, None, None, 0.0, 0, 1)
+            self.ticks.record_reading(row)
         self.ledger.flush()
 
     async def live(self, hours: float, share: float = 1.0) -> None:
@@ -127,10 +129,10 @@ def test_quarters_are_the_means_of_their_readings_at_every_age(tmp_path: Path) -
         begin_s, end_s = int(START.timestamp()), int(house.now_s)
         fine = Past(house.path).surplus(begin_s, end_s)
         house.clock.advance(8 * DAY_S)
-        house.ledger.maintain(keep_10s_days=7, keep_60s_days=90)
+        maintain(house.ledger, keep_10s_days=7, keep_60s_days=90)
         minutes = Past(house.path).surplus(begin_s, end_s)
         house.clock.advance(120 * DAY_S)
-        house.ledger.maintain(keep_10s_days=7, keep_60s_days=90)
+        maintain(house.ledger, keep_10s_days=7, keep_60s_days=90)
         coarse = Past(house.path).surplus(begin_s, end_s)
     assert len(fine) == 104
     assert fine[48][1] == pytest.approx(surplus_w(fine[48][0] + 450), abs=30)
@@ -151,7 +153,7 @@ def test_a_quarter_that_was_hardly_measured_does_not_count(tmp_path: Path) -> No
         for _ in range(15):
             house.clock.advance(60)
             row = ReadingRow(int(house.now_s * 1000), 100.0, None, None, None, None, None, None)
-            house.ledger.record_reading(row)
+            house.ticks.record_reading(row)
         house.ledger.flush()
         found = Past(house.path).surplus(int(START.timestamp()), int(house.now_s) + 900)
     assert [at for at, _ in found] == [int(START.timestamp()), int(START.timestamp()) + 900]
