@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from benchmarks import split
 from benchmarks.baselines import BASELINES
 from benchmarks.days import whole
+from benchmarks.lifted import ALL, LIFTED
 from controller.days.backtest import DayResult
 from controller.days.traces import Day
 from controller.model import Prices
@@ -35,7 +36,8 @@ _DAYS_PER_BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One controller as it enters. `question` is what its results answer: main, writes, share or floor.
+    """One controller as it enters. `question` is what its results answer: main, writes, share, limits,
+    free share or floor.
 
     `value_ct` is what it decides by; `every_value` says that it does not and is scored at all of them.
     """
@@ -47,6 +49,7 @@ class Entry:
     every_value: bool = False
     solar_share: float | None = None
     writes_per_day: int | None = None
+    lifted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,10 @@ def entries(kind: str, scale: float, beside: bool) -> list[Entry]:
         budgets = WRITES_PER_DAY if kind == "1 s" else WRITES_PER_DAY_60_S
         found += [Entry("writes", f"{n} commands", OURS, writes_per_day=n) for n in budgets]
     if scale == 1.0 and kind == "1 s":
-        found += [Entry("share", f"share {share:g}", OURS, solar_share=share) for share in SHARES]
+        found += [Entry("limits", name, OURS, lifted=name) for name in LIFTED]
+        for share in SHARES:
+            found.append(Entry("share", f"share {share:g}", OURS, solar_share=share))
+            found.append(Entry("free share", f"share {share:g}, {ALL}", OURS, solar_share=share, lifted=ALL))
     return found
 
 

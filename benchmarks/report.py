@@ -52,6 +52,8 @@ def _text(scores: Scores, days: Sequence[Day], which: str, folder: Path) -> list
     lines += ["", "## Where it loses", "", *_losses(scores, days)]
     lines += ["", "## Fewer commands", "", *_commands(scores, folder)]
     lines += ["", "## Sun only", "", *_frontier(scores, finest, folder)]
+    if scores.labels("limits", finest):
+        lines += ["", "## What the gate's limits cost", "", *_limits(scores, finest)]
     if len(scores.scales) > 1:
         lines += ["", "## Smaller PV", "", *_smaller(scores)]
     lines += ["", "## One broken day", "", *_broken(days, folder)]
@@ -171,6 +173,21 @@ def _frontier(scores: Scores, kind: str, folder: Path) -> list[str]:
         "![Car energy against grid energy](plots/frontier.png)",
         "",
         *tables.frontier_tables(scores, kind),
+    ]
+
+
+def _limits(scores: Scores, kind: str) -> list[str]:
+    limits = backtest.BACKTEST_LIMITS
+    return [
+        f"The baselines know no limits. `{OURS}` has those of its gate: {limits.comfort_writes_per_window} commands in {limits.window_s / 60:.0f} min and",
+        f"{limits.writes_per_day} a day, {limits.min_on_s:.0f} s on and {limits.min_off_s:.0f} s off at least, {limits.phase_change_min_s:.0f} s between phase changes and",
+        f"{limits.phase_changes_per_plugin} for each plug-in. They protect car, contactor and cloud. The same engine without them, for orientation:",
+        "",
+        *tables.limits_table(scores, kind),
+        "",
+        "And the table of the sun only, with none of these limits:",
+        "",
+        *tables.against_table(scores, kind, "free share"),
     ]
 
 
