@@ -48,6 +48,7 @@ def _text(scores: Scores, days: Sequence[Day], which: str, folder: Path) -> list
     lines = [*_opening(scores, days, which), "", "## Goals", "", *_goals(scores)]
     for kind in scores.kinds:
         lines += ["", f"## Days of {kind}", "", *_kind(scores, kind)]
+    lines += ["", "## Other strategies of this project", "", *_others(scores)]
     lines += ["", "## Money against every baseline", "", *_money(scores)]
     lines += ["", "## Where it loses", "", *_losses(scores, days)]
     lines += ["", "## Fewer commands", "", *_commands(scores, folder)]
@@ -112,6 +113,17 @@ def _kind(scores: Scores, kind: str) -> list[str]:
             "controllers.",
         ]
     return [*lines, "", *tables.energy_table(scores, kind)]
+
+
+def _others(scores: Scores) -> list[str]:
+    lines = [
+        "They answer other questions: `off`, `fast` and `fixed` mark the ends of the scale, `min_surplus` never stops,",
+        "and without prices and departures `tariff` and `ready_by` have nothing else to go by than the sun.",
+    ]
+    for kind in scores.kinds:
+        if scores.labels("others", kind):
+            lines += ["", *tables.others_table(scores, kind)]
+    return lines
 
 
 def _money(scores: Scores) -> list[str]:
@@ -223,8 +235,7 @@ def _method() -> list[str]:
         "  the baselines run without budgets of commands and phase changes, as their peers do. No `solar_share`: imports count at their real price.",
         "  Peers marked † sit in the box or on its wire: their commands would not go through a cloud. They are counted",
         "  like everybody's, but for the column “commands free” and the table of money.",
-        "  `off`, `fast` and `fixed` mark the ends of the scale. Samples of 2 s and 60 s are joined by lines (sun) and",
-        "  steps (load).",
+        "  Samples of 2 s and 60 s are joined by lines (sun) and steps (load).",
         "* **Regret** is the cost above perfect foresight: dynamic programming over 10-s means, all set-points, the same",
         "  switching prices and a car that answers at once. A lagging car can undercut it by a fraction of a cent.",
         f"* **Intervals**: percentile bootstrap over days, {intervals.RESAMPLES} resamples, seed {intervals.SEED}. Days of one week are",

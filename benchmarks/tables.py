@@ -229,6 +229,21 @@ def against_table(scores: Scores, kind: str, question: str) -> list[str]:
     return table(["kWh and number a day", *heads], rows)
 
 
+def others_table(scores: Scores, kind: str) -> list[str]:
+    """Return this project's other strategies beside the compared one, on the days they were asked."""
+    labels = scores.labels("others", kind)
+    asked = list(scores.days(Case(labels[0], kind)))
+    rows = []
+    for label in [OURS, *labels]:
+        found = scores.summary(Case(label, kind), asked)
+        if found:
+            energy = [f"{kwh:.2f}" for kwh in (found.ev_kwh, found.ev_sun_kwh, found.ev_grid_kwh)]
+            switching = (f"{found.writes:.0f}", f"{found.starts:.1f}", f"{found.phase_changes:.1f}")
+            rows.append([_named(label), _regret(found), *energy, *switching])
+    heads = ("regret ct/day", "car kWh", "from sun", "from grid", *NAMES.values())
+    return table([f"{days_text(len(asked), kind)}, at {MAIN_VALUE_CT:g} ct", *heads], rows)
+
+
 def limits_table(scores: Scores, kind: str) -> list[str]:
     """Return what the strategy would be without limits of the gate."""
     rows = []
@@ -239,4 +254,4 @@ def limits_table(scores: Scores, kind: str) -> list[str]:
             switching = (f"{found.starts:.1f}", f"{found.phase_changes:.1f}")
             rows.append([name, _regret(found), f"{found.writes:.0f}", f"{found.most_writes}", *switching])
     heads = ("regret ct/day", "commands", "most in a day", "starts", "phase changes")
-    return table([f"{kind} days, at {MAIN_VALUE_CT:g} ct", *heads], rows)
+    return table([f"days of {kind}, at {MAIN_VALUE_CT:g} ct", *heads], rows)
