@@ -178,6 +178,19 @@ def test_minimum_off_time(since_s: float, fine: bool) -> None:
     assert left_s == pytest.approx(max(300.0 - since_s, 0.0))
 
 
+@pytest.mark.parametrize("in_vain", [False, True])
+def test_how_long_a_stop_will_hold_is_told_before_it_is_made(in_vain: bool) -> None:
+    """As long as the start then waits: six times as long for a car that took nothing."""
+    snap, charging = (
+        SiteSnapshot(NOON_S, 10, Quality(3), Quality(3)),
+        Link(connected=True, in_force=Charge(6, 3)),
+    )
+    before = GateState(on_since_s=NOON_S - 900, own_start=True, unanswered=in_vain)
+    told_s = admissible(before, charging, snap, LIMITS).stop_holds_s
+    after = wrote(before, Send(Off(), Settings(force=Force.OFF), False, ""), charging, NOON_S)
+    assert told_s == admissible(after, Link(), snap, LIMITS).start_in_s == (1800.0 if in_vain else 300.0)
+
+
 @pytest.mark.parametrize(("since_s", "fine"), [(20.0, False), (119.9, False), (120.0, True)])
 def test_an_unseen_phase_change_is_not_taken_back_while_it_may_arrive(since_s: float, fine: bool) -> None:
     """It would arrive, and then its opposite: two changes in a minute. A stop passes."""
