@@ -115,7 +115,7 @@ def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
 
 
 def _in_time_after(snap: SiteSnapshot, target: Command) -> bool:
-    """Return whether all needs can still be met after this move; one that can be taken back at once is fine."""
+    """Return whether all needs can still be met after a move; one that can be undone at once is fine."""
     holds = isinstance(snap.in_force, Charge) if isinstance(target, Off) else target.phases != snap.phases_set
     if not holds:
         return True
@@ -124,7 +124,7 @@ def _in_time_after(snap: SiteSnapshot, target: Command) -> bool:
 
 
 def _most_after_wh(snap: SiteSnapshot, target: Command, left_s: float) -> float:
-    """Return the most the car takes within `left_s` s if this is done now, and taken back as soon as it may."""
+    """Return the most the car takes within `left_s` s if this is done now, and undone as soon as can be."""
     if isinstance(target, Off):
         left_s -= snap.admissible.stop_holds_s
         return most_wh(snap, left_s)

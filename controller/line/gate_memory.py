@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from controller.limits import Limits
 from controller.line import budget
+from controller.line.link import DRAWING_W, Link
 from controller.line.phases import PhaseHistory
-from controller.line.reconcile import DRAWING_W, Link
 from controller.model import Charge, Command, Off, Send, SiteSnapshot
 
 UNANSWERED_S = 120.0

@@ -125,7 +125,7 @@ def test_a_forecast_that_lies_costs_money_and_no_departure() -> None:
 
 @pytest.mark.parametrize("before_s", range(360, 661, 60))
 def test_a_sun_that_goes_right_before_the_departure_costs_no_departure(before_s: int) -> None:
-    """Little is missing when it goes: a stop then would hold five minutes, which the latest start does not have."""
+    """Little is missing when it goes: a stop would hold for five minutes, more than the latest start has."""
     stay = session([32], 5000.0, 4.1, 4.1)
     surplus_w = [5000.0] * (HOUR_S - before_s) + [-1500.0] * before_s
     stay = dataclasses.replace(stay, surplus_w=surplus_w)

@@ -10,9 +10,9 @@ from controller.limits import Limits
 from controller.line import budget
 from controller.line.gate import admissible, admit, settings_for
 from controller.line.gate_memory import GateState, follow, wrote
+from controller.line.link import Link
 from controller.line.pending import Knobs, Pending
 from controller.line.phases import PhaseHistory
-from controller.line.reconcile import Link
 from controller.model import (
     Ceiling,
     Charge,

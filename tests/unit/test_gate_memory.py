@@ -8,9 +8,9 @@ import pytest
 from controller.limits import Limits
 from controller.line.gate import admissible, admit, phase_price_ct
 from controller.line.gate_memory import GateState, follow, raises, wrote
+from controller.line.link import Link
 from controller.line.pending import Knobs, Pending
 from controller.line.phases import PhaseHistory
-from controller.line.reconcile import Link
 from controller.model import (
     Action,
     Admissible,

@@ -258,7 +258,7 @@ def test_phases_are_not_given_up_where_they_would_not_be_back_in_time(left_s: fl
 def test_no_stop_after_which_the_pause_would_cost_the_departure(
     left_s: float, holds_s: float, stays: bool
 ) -> None:
-    """0.15 kWh are missing and the sun goes: the least current goes on where the pause would reach too far."""
+    """0.15 kWh are missing and the sun goes: the least current goes on where a pause would reach too far."""
     life: dict[str, object] = {
         "worth_ct": 10.0,
         "needs": (Need(left_s, 150.0),),
@@ -274,7 +274,7 @@ def test_no_stop_after_which_the_pause_would_cost_the_departure(
 
 
 def test_no_stop_instead_of_a_change_of_phases_that_would_cost_the_departure() -> None:
-    """0.3 kWh are missing, a little sun, ten minutes left: neither one phase for ten minutes nor a pause, three phases go on."""
+    """0.3 kWh are missing in ten minutes with a little sun: no one phase and no pause, three go on."""
     admissible = Admissible(phase_changes_left=4, phase_change_holds_s=600.0, stop_holds_s=300.0)
     strategy, command = ReadyBy(), Charge(8, 3)  # type: tuple[ReadyBy, Command]
     memory = strategy.initial()
