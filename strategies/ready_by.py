@@ -92,35 +92,48 @@ def _power_w(snap: SiteSnapshot, phases: int) -> float:
 
 
 def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
-    """Return the wish, or the best there is without a change of phases after which a need could not be met.
+    """Return the wish, or the best there is without a move after which a need could not be met.
 
-    A change holds for a while, and the last one of a plug-in until its end: who goes to one phase soon before
-    the departure stays there.
+    A stop holds for a while. So does a change of phases, and the last one of a plug-in until its end: who
+    goes to one phase soon before the departure stays there.
     """
     target = wish.target
-    if isinstance(target, Off) or target.phases == snap.phases_set:
-        return wish
-    needs = [(need.need_wh, need.at_s - snap.now_s - LATEST_START_MARGIN_S) for need in snap.needs]
-    if all(need_wh < _most_after_wh(snap, target.phases, left_s) for need_wh, left_s in needs if need_wh > 0):
+    if _in_time_after(snap, target):
         return wish
     here = Charge(snap.admissible.min_current_a, snap.phases_set)
+    if isinstance(target, Off):
+        return Wish(here, "no stop: a pause now could cost what is needed in time", wish.facts)
     powers_w: dict[Command, float] = {here: snap.car.draw_w(here, snap.voltage_v), Off(): 0.0}
     surplus_w = snap.surplus_w or 0.0
     best = min(powers_w, key=lambda point: economics.running_ct(powers_w[point], surplus_w, 1.0))
     if isinstance(snap.in_force, Off) and snap.admissible.start_in_s > 0:
         best = Off()
+    if not _in_time_after(snap, best):
+        best = here
     reason = f"the phases are not changed: {target.phases} could not bring what is needed in time"
     return Wish(best, reason, wish.facts)
 
 
-def _most_after_wh(snap: SiteSnapshot, phases: int, left_s: float) -> float:
-    """Return the most the car takes if its phases change to so many now, and back as soon as they may."""
-    here_wh = _most_on_wh(snap, phases, left_s)
+def _in_time_after(snap: SiteSnapshot, target: Command) -> bool:
+    """Return whether all needs can still be met after a move; one that can be undone at once is fine."""
+    holds = isinstance(snap.in_force, Charge) if isinstance(target, Off) else target.phases != snap.phases_set
+    if not holds:
+        return True
+    needs = [(need.need_wh, need.at_s - snap.now_s - LATEST_START_MARGIN_S) for need in snap.needs]
+    return all(need_wh < _most_after_wh(snap, target, left_s) for need_wh, left_s in needs if need_wh > 0)
+
+
+def _most_after_wh(snap: SiteSnapshot, target: Command, left_s: float) -> float:
+    """Return the most the car takes within `left_s` s if this is done now, and undone as soon as can be."""
+    if isinstance(target, Off):
+        left_s -= snap.admissible.stop_holds_s
+        return most_wh(snap, left_s)
+    here_wh = _most_on_wh(snap, target.phases, left_s)
     left, holds_s = snap.admissible.phase_changes_left, snap.admissible.phase_change_holds_s
-    others = [other for other in snap.admissible.phase_options if other != phases]
+    others = [other for other in snap.admissible.phase_options if other != target.phases]
     if not others or (left is not None and left <= 1) or left_s <= holds_s:
         return here_wh
-    held_wh = _most_on_wh(snap, phases, holds_s)
+    held_wh = _most_on_wh(snap, target.phases, holds_s)
     back_wh = max(_power_w(snap, other) for other in others) * (left_s - holds_s - PHASE_DEAD_S) / 3600
     return max(here_wh, held_wh + back_wh)
 

@@ -43,7 +43,7 @@ from controller.cars.session import (
     try_higher,
 )
 from controller.limits import Limits
-from controller.line.reconcile import Link
+from controller.line.link import Link
 from controller.model import NEUTRAL_CAR, CarState, CarTraits, Ceiling, Charge, ChargerStatus, Off
 
 WELL_A = 5.0

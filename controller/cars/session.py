@@ -13,7 +13,7 @@ from enum import Enum
 
 from controller.cars.car import FAILING_MOST, SEEN_TWICE, CarRecord
 from controller.limits import Limits
-from controller.line.reconcile import Link, offered
+from controller.line.link import Link, offered
 from controller.model import CarState, Charge, ChargerStatus, Command, Force, Off, amps
 from controller.units import MIN_CURRENT_A
 

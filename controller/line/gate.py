@@ -18,10 +18,19 @@ from math import exp
 
 from controller.limits import Limits
 from controller.line import budget
-from controller.line.gate_memory import GateState, raises, start_in_s, stop_in_s, unpausable, unrecorded_in_s
+from controller.line.gate_memory import (
+    GateState,
+    raises,
+    start_in_s,
+    stop_holds_s,
+    stop_in_s,
+    unpausable,
+    unrecorded_in_s,
+)
+from controller.line.link import Link
 from controller.line.pending import GIVEN_UP_S
 from controller.line.phases import Switching, change_in_s, options, switching
-from controller.line.reconcile import LATE_S, Link
+from controller.line.reconcile import LATE_S
 from controller.model import (
     Action,
     Admissible,
@@ -65,6 +74,7 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
         < budget.left(writes_s, now_s, limits, stopping=True),
         phase_changes_left=max(limits.phase_changes_per_plugin - state.phase.changes, 0),
         phase_change_holds_s=limits.phase_change_min_s,
+        stop_holds_s=stop_holds_s(state, limits),
     )
 
 

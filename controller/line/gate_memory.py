@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from controller.limits import Limits
 from controller.line import budget
+from controller.line.link import DRAWING_W, Link
 from controller.line.phases import PhaseHistory
-from controller.line.reconcile import DRAWING_W, Link
 from controller.model import Charge, Command, Off, Send, SiteSnapshot
 
 UNANSWERED_S = 120.0
@@ -106,8 +106,12 @@ def _unanswered(link: Link, now_s: float) -> bool:
 def start_in_s(state: GateState, now_s: float, limits: Limits) -> float:
     if state.off_since_s is None:
         return 0.0
-    wait_s = limits.min_off_s * (UNANSWERED_OFF_FACTOR if state.unanswered else 1)
-    return max(state.off_since_s + wait_s - now_s, 0.0)
+    return max(state.off_since_s + stop_holds_s(state, limits) - now_s, 0.0)
+
+
+def stop_holds_s(state: GateState, limits: Limits) -> float:
+    """Return how long the charger stays off after a stop; longer where the car took nothing."""
+    return limits.min_off_s * (UNANSWERED_OFF_FACTOR if state.unanswered else 1)
 
 
 def unrecorded_in_s(state: GateState, snap: SiteSnapshot, limits: Limits) -> float:

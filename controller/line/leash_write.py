@@ -9,8 +9,8 @@ from dataclasses import replace
 from controller.limits import Limits
 from controller.line import budget
 from controller.line.leash import Ask, Hand, Leash, due, sent
+from controller.line.link import Link
 from controller.line.phases import Switching, switching
-from controller.line.reconcile import Link
 from controller.model import Action, Charge, Force, Hold, Quality, Send, Settings, SiteSnapshot, amps
 
 

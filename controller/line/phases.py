@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.limits import Limits
-from controller.line.reconcile import Link
+from controller.line.link import Link
 from controller.model import NEUTRAL_CAR, CarTraits, ChargerStatus
 
 PACE_S = 14_400.0

@@ -27,7 +27,7 @@ from controller.line import (
 from controller.line.gate_memory import GateState
 from controller.line.latches import Latch, Latched
 from controller.line.leash import Leash
-from controller.line.reconcile import Link
+from controller.line.link import Link
 from controller.line.step_response import Response
 from controller.model import (
     Action,

@@ -5,11 +5,16 @@ setting that changed without an open write of ours was changed by somebody else:
 controller. They win, at once, until the car is unplugged; only safety reductions go on.
 
 Not foreign: the charger's own reset of `frc` at unplug, and anything right after a reboot.
+
+Theory of operation of `observe`, for each newer status: what ends a write by itself (a restart, the cable);
+whether the settings moved by a foreign hand, judged by the writes it may still be the late echo of; what
+became of our open write; then a foreign hand has its way, and what is reported is taken down.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from controller.limits import Limits
+from controller.line.link import DRAWING_W, Link, offered, stop_ignored
 from controller.line.pending import DELIVERY_S, Knobs, Pending, unapplied, unapplied_text
 from controller.model import (
     CarState,
@@ -24,13 +29,9 @@ from controller.model import (
     WriteOutcome,
     amps,
 )
-from controller.units import MAX_CURRENT_A, MIN_CURRENT_A
 
 UNPLUG_DEBOUNCE_S = 25.0
 """A phase switch breaks the pilot for 10 s and some firmware reports "no car" meanwhile (go-e: `psmd`)."""
-
-DRAWING_W = 200.0
-"""Above this the car charges; below, it is the electronics."""
 
 LATE_S = 120.0
 """How long after a write its keys may still appear: a cloud that delivers late is not a person."""
@@ -38,47 +39,6 @@ LATE_S = 120.0
 FIGHT_OVERRIDES = 3
 FIGHT_WINDOW_S = 900.0
 """So many foreign changes in so short a time are another controller, not a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """What we know of the charger's side. `in_force` is what it offers, our open write included."""
-
-    in_force: Command = Off()  # noqa: RUF009 - frozen
-    phases_set: int = 3
-    knobs: Knobs = Knobs()  # noqa: RUF009 - frozen
-    seen_data_s: float | None = None
-    uptime_ms: int | None = None
-    reboot_count: int | None = None
-    connected: bool = False
-    absent_since_s: float | None = None
-    pending: Pending | None = None
-    unseen: Pending | None = None
-    """The last raise of ours since which no read has come that could tell: it may be in force."""
-    last_write_s: float | None = None
-    phase_write_s: float | None = None
-    recent: tuple[tuple[float, Settings], ...] = ()
-    session_wh: float | None = None
-    yielded: bool = False
-    unasked: bool = False
-    overrides_s: tuple[float, ...] = ()
-    fight: bool = False
-    idle_since_s: float | None = None
-    rebooted_s: float | None = None
-    stop_ignored: bool = False
-    too_much: bool = False
-    """A start of ours arrived without its current: the car is offered more than anybody decided."""
-
-    @property
-    def known(self) -> bool:
-        """Return whether the charger was ever read."""
-        return self.seen_data_s is not None
-
-    def shows(self, pending: Pending) -> bool:
-        """Return whether a read that is new enough shows every key of a write as written."""
-        new_enough = self.seen_data_s is not None and self.seen_data_s >= pending.sent_s + DELIVERY_S
-        ignored = self.stop_ignored and pending.settings.force is Force.OFF
-        return new_enough and self.knobs.show(pending.settings) and not ignored
 
 
 def observe(
@@ -93,14 +53,32 @@ def observe(
         return link, ()
     if link.seen_data_s is not None and status.data_s <= link.seen_data_s:
         return (link if link.pending is None else _with_offer(link, status, now_s, limits, held)), ()
-    notes: list[str] = []
     knobs = Knobs.of(status).filled(link.knobs)
-    rebooted = _rebooted(link, status)
-    if rebooted:
+    reported, _ = offered(knobs, status, link.phases_set, held=held)
+    begun, notes = _begun(link, status, now_s, limits)
+    foreign = _one_stay(link, begun, status) and _foreign(begun, knobs, now_s)
+    after, news = _with_write_followed(begun, knobs, status, limits)
+    notes += news
+    if foreign:
+        after = _yielded(after, now_s)
+        notes.append("settings were changed from outside: " + _difference(link.knobs, knobs))
+    plugged = begun.connected and not link.connected
+    after = replace(
+        _with_report(after, knobs, status),
+        unasked=_unasked(begun, reported, plugged=plugged or not link.known),
+        idle_since_s=_idle_since_s(after, reported, status, now_s),
+        too_much=after.too_much and not after.yielded,
+    )
+    return _with_offer(after, status, now_s, limits, held), tuple(notes)
+
+
+def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> tuple[Link, list[str]]:
+    """Return the link after what ends an open write: the charger's restart, a car that leaves or comes."""
+    notes: list[str] = []
+    if rebooted := _rebooted(link, status):
         notes.append("the charger restarted")
         link = replace(link, pending=None, unseen=None, phase_write_s=None, rebooted_s=now_s)
     link, unplugged, plugged = _cable(link, status, now_s, limits)
-    too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
     if unplugged:
         notes.append("the car was unplugged")
         link = replace(
@@ -114,13 +92,29 @@ def observe(
         )
     if plugged:
         notes.append("a car was plugged in")
-    pending, unseen, arrived = link.pending, link.unseen, None
+    too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
+    return replace(link, too_much=too_much), notes
+
+
+def _one_stay(before: Link, begun: Link, status: ChargerStatus) -> bool:
+    """Return whether the same car hung on the same running charger at the last read and at this one."""
+    same = before.known and not _rebooted(before, status) and before.connected and begun.connected
+    return same and not _replugged(before, status)
+
+
+def _with_write_followed(
+    link: Link, knobs: Knobs, status: ChargerStatus, limits: Limits
+) -> tuple[Link, list[str]]:
+    """Return the link after what the status says of our open write: arrived, missing, too much, unapplied."""
+    notes: list[str] = []
+    pending, unseen, too_much = link.pending, link.unseen, link.too_much
+    ignored = stop_ignored(knobs, status)
     if unseen is not None and status.data_s >= unseen.sent_s + unseen.patience_s(limits):
         unseen = None
-    stop_ignored = _stop_ignored(knobs, status)
     if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S:
-        if knobs.show(pending.settings) and not (stop_ignored and pending.settings.force is Force.OFF):
-            arrived, pending, unseen = pending if pending.attempts == 1 else None, None, None
+        if knobs.show(pending.settings) and not (ignored and pending.settings.force is Force.OFF):
+            link = _arrived(link, pending)
+            pending = unseen = None
         elif status.data_s >= pending.sent_s + pending.patience_s(limits) and not pending.failed:
             pending = replace(pending, failed=True)
             link = replace(link, phase_write_s=None)
@@ -134,42 +128,41 @@ def observe(
     if pending is not None and unapplied(pending, status):
         pending = replace(pending, told=True)
         notes.append(unapplied_text(pending, status))
-    foreign = (
-        link.known
-        and not (rebooted or unplugged or plugged)
-        and link.connected
-        and not _replugged(link, status)
-        and _foreign(link, knobs, now_s)
-    )
-    if foreign:
-        overrides = (*[at for at in link.overrides_s if now_s - at < FIGHT_WINDOW_S], now_s)
-        fight = link.fight or len(overrides) >= FIGHT_OVERRIDES
-        link = replace(link, yielded=True, overrides_s=overrides, fight=fight)
-        pending = unseen = None
-        notes.append("settings were changed from outside: " + _difference(link.knobs, knobs))
-    if arrived is not None:  # should it appear once more than it was sent, a person did it
-        seen = next((item for item in link.recent if item[1] == arrived.settings), None)
-        link = replace(link, recent=tuple([item for item in link.recent if item is not seen]))
-    reported, _ = offered(knobs, status, link.phases_set, held=held)
-    unasked = _unasked(link, reported, plugged=plugged or not link.known)
-    idle_since_s = None
+    return replace(link, pending=pending, unseen=unseen, too_much=too_much, stop_ignored=ignored), notes
+
+
+def _arrived(link: Link, write: Pending) -> Link:
+    """Return the link once a write of ours was seen; should it appear again, sent once, a person did it."""
+    if write.attempts > 1:
+        return link
+    seen = next((item for item in link.recent if item[1] == write.settings), None)
+    return replace(link, recent=tuple([item for item in link.recent if item is not seen]))
+
+
+def _yielded(link: Link, now_s: float) -> Link:
+    """Return the link after a foreign hand: it has its way, and whoever comes often is a controller."""
+    overrides = (*[at for at in link.overrides_s if now_s - at < FIGHT_WINDOW_S], now_s)
+    fight = link.fight or len(overrides) >= FIGHT_OVERRIDES
+    return replace(link, yielded=True, overrides_s=overrides, fight=fight, pending=None, unseen=None)
+
+
+def _idle_since_s(link: Link, reported: Command, status: ChargerStatus, now_s: float) -> float | None:
+    """Return since when the car takes nothing of what it is offered, None if it does."""
     if isinstance(reported, Charge) and link.connected and (status.power_w or 0.0) <= DRAWING_W:
-        idle_since_s = link.idle_since_s if link.idle_since_s is not None else now_s
-    link = replace(
+        return link.idle_since_s if link.idle_since_s is not None else now_s
+    return None
+
+
+def _with_report(link: Link, knobs: Knobs, status: ChargerStatus) -> Link:
+    """Return the link with what the status says of the charger itself."""
+    return replace(
         link,
         knobs=knobs,
         seen_data_s=status.data_s,
         uptime_ms=status.uptime_ms if status.uptime_ms is not None else link.uptime_ms,
         reboot_count=status.reboot_count if status.reboot_count is not None else link.reboot_count,
         session_wh=status.session_wh,
-        pending=pending,
-        unseen=unseen,
-        unasked=unasked,
-        idle_since_s=idle_since_s,
-        stop_ignored=stop_ignored,
-        too_much=too_much and not link.yielded,
     )
-    return _with_offer(link, status, now_s, limits, held), tuple(notes)
 
 
 def _with_offer(link: Link, status: ChargerStatus, now_s: float, limits: Limits, held: bool) -> Link:
@@ -223,27 +216,6 @@ def answered(link: Link, outcome: WriteOutcome) -> Link:
     gone = refused and link.pending.raising and link.pending.attempts == 1
     pending = replace(link.pending, refused=refused, unheard=True)
     return replace(link, pending=pending, unseen=None if gone else link.unseen)
-
-
-def offered(
-    knobs: Knobs, status: ChargerStatus, phases_set: int, *, held: bool = False
-) -> tuple[Command, int]:
-    """Return what the settings offer a car, and the phase setting (`phases_set` where none is reported)."""
-    if knobs.phase_mode is PhaseMode.ONE:
-        phases_set = 1
-    elif knobs.phase_mode is not None:
-        phases_set = 3
-    if held or knobs.current_a is None or (knobs.force is Force.OFF and not _stop_ignored(knobs, status)):
-        return Off(), phases_set
-    if knobs.force is not Force.ON and status.allowed is False:
-        return Off(), phases_set
-    current_a = min(max(knobs.current_a, MIN_CURRENT_A), MAX_CURRENT_A)
-    return Charge(current_a, phases_set), phases_set
-
-
-def _stop_ignored(knobs: Knobs, status: ChargerStatus) -> bool:
-    """Return whether the box lets the car charge although it was told to stop (go-e: pause not allowed)."""
-    return knobs.force is Force.OFF and status.allowed is True and (status.power_w or 0.0) > DRAWING_W
 
 
 def _cable(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> tuple[Link, bool, bool]:

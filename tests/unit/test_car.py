@@ -12,8 +12,8 @@ from controller.cars.car import CarRecord, Estimate, KnownCar, describe, traits
 from controller.cars.learning import Garage, bounded, garage, observe
 from controller.cars.session import retry_due
 from controller.limits import Limits
+from controller.line.link import Link
 from controller.line.pending import Knobs
-from controller.line.reconcile import Link
 from controller.model import (
     CarState,
     CarTraits,

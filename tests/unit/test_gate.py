@@ -10,9 +10,9 @@ from controller.limits import Limits
 from controller.line import budget
 from controller.line.gate import admissible, admit, settings_for
 from controller.line.gate_memory import GateState, follow, wrote
+from controller.line.link import Link
 from controller.line.pending import Knobs, Pending
 from controller.line.phases import PhaseHistory
-from controller.line.reconcile import Link
 from controller.model import (
     Ceiling,
     Charge,
@@ -176,6 +176,19 @@ def test_minimum_off_time(since_s: float, fine: bool) -> None:
     assert passes(NOON_S, Charge(6, 1), present=Off(), state=rested) is fine
     left_s = admissible(rested, Link(), SiteSnapshot(NOON_S, 10, Quality(3), Quality(3)), LIMITS).start_in_s
     assert left_s == pytest.approx(max(300.0 - since_s, 0.0))
+
+
+@pytest.mark.parametrize("in_vain", [False, True])
+def test_how_long_a_stop_will_hold_is_told_before_it_is_made(in_vain: bool) -> None:
+    """As long as the start then waits: six times as long for a car that took nothing."""
+    snap, charging = (
+        SiteSnapshot(NOON_S, 10, Quality(3), Quality(3)),
+        Link(connected=True, in_force=Charge(6, 3)),
+    )
+    before = GateState(on_since_s=NOON_S - 900, own_start=True, unanswered=in_vain)
+    told_s = admissible(before, charging, snap, LIMITS).stop_holds_s
+    after = wrote(before, Send(Off(), Settings(force=Force.OFF), False, ""), charging, NOON_S)
+    assert told_s == admissible(after, Link(), snap, LIMITS).start_in_s == (1800.0 if in_vain else 300.0)
 
 
 @pytest.mark.parametrize(("since_s", "fine"), [(20.0, False), (119.9, False), (120.0, True)])

@@ -9,8 +9,8 @@ import pytest
 from controller.limits import Limits
 from controller.line.leash import Leash, sent
 from controller.line.leash_write import joined, remembered
+from controller.line.link import Link
 from controller.line.pending import Pending
-from controller.line.reconcile import Link
 from controller.model import (
     Action,
     CarState,

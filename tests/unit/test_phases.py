@@ -3,9 +3,9 @@
 import pytest
 
 from controller.limits import Limits
+from controller.line.link import Link
 from controller.line.pending import Pending
 from controller.line.phases import PhaseHistory, Switching, change_in_s, options, switching
-from controller.line.reconcile import Link
 from controller.model import Charge, ChargerStatus, Force, Off, PhaseMode, Settings
 
 LIMITS = Limits()

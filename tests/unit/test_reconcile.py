@@ -8,8 +8,9 @@ import dataclasses
 import pytest
 
 from controller.limits import Limits
+from controller.line.link import Link, offered
 from controller.line.pending import Knobs, Pending
-from controller.line.reconcile import Link, answered, observe, offered, sent
+from controller.line.reconcile import answered, observe, sent
 from controller.model import (
     CarState,
     Charge,

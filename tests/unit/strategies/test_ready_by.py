@@ -249,3 +249,40 @@ def test_phases_are_not_given_up_where_they_would_not_be_back_in_time(left_s: fl
         wish, memory = strategy.decide(snap, memory)
         command, tick = wish.target, tick + 1
     assert command == first
+
+
+@pytest.mark.parametrize(
+    ("left_s", "holds_s", "stays"),
+    [(600.0, 300.0, True), (1500.0, 300.0, False), (1500.0, 1800.0, True)],
+)
+def test_no_stop_after_which_the_pause_would_cost_the_departure(
+    left_s: float, holds_s: float, stays: bool
+) -> None:
+    """0.15 kWh are missing and the sun goes: the least current goes on where a pause would reach too far."""
+    life: dict[str, object] = {
+        "worth_ct": 10.0,
+        "needs": (Need(left_s, 150.0),),
+        "admissible": Admissible(stop_holds_s=holds_s),
+    }
+    strategy, command = ReadyBy(), Charge(8, 3)  # type: tuple[ReadyBy, Command]
+    memory = strategy.initial()
+    for tick in range(20):
+        wish, memory = strategy.decide(at(tick * 10.0, -500.0, command, **life), memory)  # type: ignore[arg-type]
+        command = wish.target
+        assert not (stays and isinstance(command, Off))
+    assert isinstance(command, Charge) is stays
+
+
+def test_no_stop_instead_of_a_change_of_phases_that_would_cost_the_departure() -> None:
+    """0.3 kWh are missing in ten minutes with a little sun: no one phase and no pause, three go on."""
+    admissible = Admissible(phase_changes_left=4, phase_change_holds_s=600.0, stop_holds_s=300.0)
+    strategy, command = ReadyBy(), Charge(8, 3)  # type: tuple[ReadyBy, Command]
+    memory = strategy.initial()
+    for tick in range(20):
+        snap = at(
+            tick * 10.0, 1_400.0, command, worth_ct=10.0, needs=(Need(600.0, 300.0),), admissible=admissible
+        )
+        wish, memory = strategy.decide(snap, memory)
+        command = wish.target
+        assert isinstance(command, Charge)
+        assert command.phases == 3
