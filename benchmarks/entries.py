@@ -2,8 +2,8 @@
 
 A controller that decides by the value of a kWh runs once a value; others run once and are scored at each.
 Questions beside the main one (smaller PV, fewer commands, this project's other strategies) are asked on every
-day with seconds in it and on every third of the 60-s days: they take as long and are answered well enough. Other
-strategies that decide by the value run at one value only.
+day with seconds in it and on every third of the 60-s days: they take as long and are answered well enough.
+Other strategies that decide by the value run at one value only.
 """
 
 from collections.abc import Iterator, Sequence

@@ -15,14 +15,14 @@ ALL = "none of them"
 LIFTED: dict[str, tuple[str, ...]] = {
     "no write budget": ("writes_per_window", "writes_per_day"),
     "no least times": ("min_on_s", "min_off_s"),
-    "no phase limits": ("phase_change_min_s", "phase_changes_per_plugin"),
+    "no phase limits": ("phase_change_min_s", "phase_changes_per_day"),
     ALL: (
         "writes_per_window",
         "writes_per_day",
         "min_on_s",
         "min_off_s",
         "phase_change_min_s",
-        "phase_changes_per_plugin",
+        "phase_changes_per_day",
     ),
 }
 """By name: which limits are lifted; counts become plenty, times nothing. Prices that rise as a budget empties

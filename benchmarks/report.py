@@ -193,7 +193,7 @@ def _limits(scores: Scores, kind: str) -> list[str]:
     return [
         f"The baselines know no limits. `{OURS}` has those of its gate: {limits.comfort_writes_per_window} commands in {limits.window_s / 60:.0f} min and",
         f"{limits.writes_per_day} a day, {limits.min_on_s:.0f} s on and {limits.min_off_s:.0f} s off at least, {limits.phase_change_min_s:.0f} s between phase changes and",
-        f"{limits.phase_changes_per_plugin} for each plug-in. They protect car, contactor and cloud. The same engine without them, for orientation:",
+        f"{limits.phase_changes_per_day} of them in 24 h. They protect car, contactor and cloud. The same engine without them, for orientation:",
         "",
         *tables.limits_table(scores, kind),
         "",

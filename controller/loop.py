@@ -136,7 +136,7 @@ class Loop:
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
         if self._planning is not None:
-            self._planning.observe(sight(self.state, snap.charger, self._limits, self.soc.now()))
+            self._planning.observe(sight(self.state, snap.charger, snap.now_s, self._limits, self.soc.now()))
         if self.state.strategy_faults > before.strategy_faults:
             self._strategy_failed(now_s, decision)
         self._follow_link(before, decision)
@@ -269,7 +269,7 @@ class Loop:
 
     def _count(self, action: Send, before: pipeline.LoopState) -> None:
         starts = isinstance(action.command, Charge) and isinstance(before.link.in_force, Off)
-        changed = self.state.gate.phase.changes > before.gate.phase.changes
+        changed = self.state.gate.phase.last_change_s != before.gate.phase.last_change_s
         self._ledger.count(writes=1, starts=int(starts), phase_changes=int(changed))
 
     def _follow_link(self, before: pipeline.LoopState, decision: Decision) -> None:
@@ -458,11 +458,11 @@ def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
     """
     now_s = float(clock.monotonic())
     if ledger.degraded:
-        return GateState(off_since_s=now_s, phase=PhaseHistory(now_s, 0), last_raise_s=now_s)
+        return GateState(off_since_s=now_s, phase=PhaseHistory(now_s), last_raise_s=now_s)
     comfort: list[float] = []
     safety: list[float] = []
+    changes_s: list[float] = []
     off_s: float | None = None
-    change_s: float | None = None
     raise_s: float | None = None
     phases = ""
     for age_s, is_safety, command in ledger.recent_writes(86_400.0):
@@ -472,12 +472,12 @@ def restored(ledger: Ledger, clock: Clock, limits: Limits) -> GateState:
         elif " x" in command:
             raise_s = now_s - age_s  # or a reduction: too careful is fine here
             if phases and command[-1] != phases:
-                change_s = now_s - age_s
+                changes_s.append(now_s - age_s)
             phases = command[-1]
     kept = sorted(comfort)[-limits.writes_per_day :]
     return GateState(
         off_since_s=off_s,
-        phase=PhaseHistory(change_s, 0),
+        phase=PhaseHistory(changes_s[-1] if changes_s else None, tuple(changes_s)),
         comfort_writes_s=tuple(kept),
         safety_writes_s=tuple(safety),
         last_raise_s=raise_s,

@@ -213,7 +213,7 @@ def test_a_car_that_took_nothing_is_left_in_peace_six_times_longer(since_s: floa
 @pytest.mark.parametrize(("since_s", "fine"), [(0.0, False), (599.0, False), (600.0, True)])
 def test_ten_minutes_between_phase_changes(since_s: float, fine: bool) -> None:
     """At 599 s held, at 600 s sent; staying on the phases is free."""
-    changed = GateState(phase=PhaseHistory(NOON_S - since_s, 1))
+    changed = GateState(phase=PhaseHistory(NOON_S - since_s, (NOON_S - since_s,)))
     assert passes(NOON_S, Charge(6, 3), state=changed) is fine
     assert passes(NOON_S, Charge(12, 1), state=changed)
 
@@ -348,7 +348,11 @@ def waiting(command: Command, **change: Any) -> Pending:
         (Charge(12, 1), {"pending": waiting(Charge(12, 1), attempts=4, failed=True)}, "after four tries"),
         (Charge(12, 1), {"pending": waiting(Charge(11, 1))}, "while a write is open"),
         (Charge(6, 3), {"limits": Limits(allow_phase_switch=False)}, "does not switch phases"),
-        (Charge(6, 3), {"state": GateState(phase=PhaseHistory(0.0, 6))}, "6 phase changes are enough"),
+        (
+            Charge(6, 3),
+            {"state": GateState(phase=PhaseHistory(NOON_S - 3600, (NOON_S - 3600,) * 6))},
+            "6 phase changes are enough",
+        ),
         (Charge(8, 1), {"phase_write_s": NOON_S - 29.9}, "a phase change is under way"),
         (Charge(12, 1), {"state": GateState(unanswered=True)}, "takes nothing of what is offered"),
         (Charge(12, 1), {"top": Ceiling(10, 10, 10, "fuse of L1")}, "limited by fuse of L1"),

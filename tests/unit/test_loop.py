@@ -19,6 +19,7 @@ from controller.clock import SimClock
 from controller.errors import MeterUnreachable
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
+from controller.line.phases import PhaseHistory
 from controller.loop import Loop, restored
 from controller.model import (
     Charge,
@@ -282,6 +283,17 @@ async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None
     rig.ledger.record_intent("off", {"frc": 1}, safety=False, reason="no sun")
     rig.clock.advance(50)
     assert restored(rig.ledger, rig.clock, Limits()).last_raise_s == float(rig.clock.monotonic()) - 150
+
+
+async def test_a_restart_does_not_forgive_phase_changes(rig: Rig) -> None:
+    """Three commands with two changes of phases: the gate of the next run knows when each was."""
+    assert restored(rig.ledger, rig.clock, Limits()).phase == PhaseHistory()
+    for command in ("6 A x1", "6 A x3", "9 A x3", "off", "9 A x1"):
+        rig.clock.advance(700)
+        rig.ledger.record_intent(command, {"amp": 6}, safety=False, reason="sun")
+    now_s = float(rig.clock.monotonic())
+    found = restored(rig.ledger, rig.clock, Limits()).phase
+    assert found == PhaseHistory(now_s, (now_s - 2100, now_s))
 
 
 async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:
