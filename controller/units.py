@@ -12,6 +12,9 @@ MonoSeconds = NewType("MonoSeconds", float)
 NOMINAL_VOLTAGE_V = 230.0
 """Phase to neutral, IEC 60038."""
 
+DAY_S = 86_400
+"""Of an ordinary day; where the clock is set there are longer and shorter ones."""
+
 MIN_CURRENT_A = 6
 """Least current a control pilot can signal (10 % duty cycle, IEC 61851-1); the go-e refuses less."""
 

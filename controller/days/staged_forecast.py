@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from controller.days.traces import DAY_S, Day
+from controller.days.traces import Day
 from controller.forecast.outlook import LEAST_LOAD_W, LastError
 from controller.horizon import SurplusSlot
 from controller.planner.task import SLOT_S
+from controller.units import DAY_S
 
 SMOOTHED_S = 3 * 3600.0
 """A forecast knows no cloud: it is the mean over three hours (planning.md 4.5)."""

@@ -28,6 +28,7 @@ from controller.forecast.sun import (
 from controller.forecast.surplus import Fit, Quarter, SurplusModel
 from controller.forecast.trust import Trust
 from controller.horizon import SurplusSlot
+from controller.units import DAY_S
 
 FRESH_S, STALE_S = 6 * 3600.0, 48 * 3600.0
 """Until then an answer counts in full, from then on not at all."""
@@ -39,7 +40,6 @@ a quarter later, 0.7 an hour, 0.5 two hours and 0.25 four hours later, by day an
 CARRIED_QUARTERS = 24
 LEAST_LOAD_W = 100.0
 """A house takes this much at least, when an error is parted between sun and house."""
-DAY_S = 86_400
 REMEMBERED_S = 8 * DAY_S
 LONGEST_S = 7 * DAY_S
 CLEAR_SKY, DAY_BEFORE = "clear sky", "day before"

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from controller.limits import Limits
-from controller.line.budget import DAY_S
 from controller.line.link import Link
 from controller.model import NEUTRAL_CAR, CarTraits, ChargerStatus
+from controller.units import DAY_S
 
 PACE_S = 14_400.0
 """Over this long a change is forgotten by the price of the next, not by the limit (docs/decisions.md)."""

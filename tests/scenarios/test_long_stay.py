@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.entries import PRICES
 from controller.days.backtest import BACKTEST_LIMITS, TICK_S, run_day
-from controller.days.traces import DAY_S
 from controller.plugins import load_strategy
+from controller.units import DAY_S
 from tests.benchmarks.life import profile
 
 HOUR_S = 3600
