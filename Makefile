@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 # Of the slow ones the longest begin first, and whoever is free takes the next.
 PYTEST_SLOW := $(BIN)/python -m pytest -q -n $(WORKERS) --dist load --maxschedchunk 1
 
-.PHONY: demo test test-slow test-all faults fuzz soak mutants bench bench-planner check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all faults fuzz soak mutants bench bench-planner bench-year check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -45,6 +45,9 @@ bench: $(STAMP)  ## everybody on the recorded days: benchmarks/report.md with pl
 
 bench-planner: $(STAMP)  ## the planner on 200 random tasks of 36 hours, beside the exact optimum; three minutes
 	$(BIN)/python -m benchmarks.planner
+
+bench-year: $(STAMP)  ## a year of days on one core: processor time in all and of a decision; eight minutes
+	$(BIN)/python -m benchmarks.year
 
 check: lint types imports
 

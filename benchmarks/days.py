@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from controller.days.traces import DAY_S, Day
+from controller.days.traces import Day
+from controller.units import DAY_S
 
 
 def whole(day: Day) -> Day:

@@ -1,9 +1,9 @@
 """Who runs on which day, at which value, size of PV and limits.
 
 A controller that decides by the value of a kWh runs once a value; others run once and are scored at each.
-Questions beside the main one (smaller PV, fewer commands) are asked on every day with seconds in it and on
-every third of the 60-s days: they take as long and are answered well enough. Other strategies that decide by
-the value run at one value only.
+Questions beside the main one (smaller PV, fewer commands, this project's other strategies) are asked on every
+day with seconds in it and on every third of the 60-s days: they take as long and are answered well enough.
+Other strategies that decide by the value run at one value only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from benchmarks import split
 from benchmarks.baselines import BASELINES
 from benchmarks.days import whole
+from benchmarks.lifted import ALL, LIFTED
 from controller.days.backtest import DayResult
 from controller.days.traces import Day
 from controller.model import Prices
@@ -26,7 +27,7 @@ WRITES_PER_DAY_60_S = (40, 80)
 SHARES = (0.5, 0.6, 0.75, 0.85, 0.9, 0.95, 0.98)
 HORIZONS_S = (300, 900)
 HORIZON_VALUES_CT = (16.0, 20.0)
-OURS = "surplus"
+OURS, TIMERS = "surplus", "timers"
 EVCC = ("evcc_30s", "evcc_10s")
 
 _RUNS_PER_TASK = 4
@@ -35,7 +36,8 @@ _DAYS_PER_BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One controller as it enters. `question` is what its results answer: main, writes, share or floor.
+    """One controller as it enters. `question` is what its results answer: main, others, writes, share,
+    limits, free share or floor.
 
     `value_ct` is what it decides by; `every_value` says that it does not and is scored at all of them.
     """
@@ -47,6 +49,7 @@ class Entry:
     every_value: bool = False
     solar_share: float | None = None
     writes_per_day: int | None = None
+    lifted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,24 @@ def entries(kind: str, scale: float, beside: bool) -> list[Entry]:
     if scale != 1.0 and not beside:
         return []
     found = [Entry("main", name, name, every_value=True) for name in BASELINES]
-    for name in strategy_names() if scale == 1.0 else [OURS]:
-        if not money_options(name, MAIN_VALUE_CT, None):
-            found.append(Entry("main", name, name, every_value=True))
-            continue
-        values = VALUES_CT if name == OURS else (MAIN_VALUE_CT,)
-        found += [Entry("main", name, name, value) for value in values]
+    found += [Entry("main", OURS, OURS, value) for value in VALUES_CT]
+    if scale == 1.0:
+        found.append(Entry("main", TIMERS, TIMERS, every_value=True))
     if scale == 1.0 and beside:
+        found += [_other(name) for name in strategy_names() if name not in (OURS, TIMERS)]
         budgets = WRITES_PER_DAY if kind == "1 s" else WRITES_PER_DAY_60_S
         found += [Entry("writes", f"{n} commands", OURS, writes_per_day=n) for n in budgets]
     if scale == 1.0 and kind == "1 s":
-        found += [Entry("share", f"share {share:g}", OURS, solar_share=share) for share in SHARES]
+        found += [Entry("limits", name, OURS, lifted=name) for name in LIFTED]
+        for share in SHARES:
+            found.append(Entry("share", f"share {share:g}", OURS, solar_share=share))
+            found.append(Entry("free share", f"share {share:g}, {ALL}", OURS, solar_share=share, lifted=ALL))
     return found
+
+
+def _other(name: str) -> Entry:
+    """Return the entry of another strategy of this project."""
+    return Entry("others", name, name, every_value=not money_options(name, MAIN_VALUE_CT, None))
 
 
 def tasks(days: Sequence[Day], scales: Sequence[float]) -> list[Task]:

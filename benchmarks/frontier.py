@@ -18,15 +18,18 @@ class Against:
     ours: dict[str, float] | None
 
 
-def curve(scores: Scores, kind: str) -> list[Summary]:
-    """Return the points of `surplus` under rising solar shares, least grid energy first."""
-    points = [scores.summary(Case(label, kind)) for label in scores.labels("share", kind)]
+def curve(scores: Scores, kind: str, question: str = "share") -> list[Summary]:
+    """Return the points of `surplus` under rising solar shares, least grid energy first.
+
+    The question "free share" is that of the same engine without the gate's limits.
+    """
+    points = [scores.summary(Case(label, kind)) for label in scores.labels(question, kind)]
     return sorted((point for point in points if point), key=lambda point: point.ev_grid_kwh)
 
 
-def against_baselines(scores: Scores, kind: str) -> list[Against]:
+def against_baselines(scores: Scores, kind: str, question: str = "share") -> list[Against]:
     """Return every baseline beside the frontier, interpolated linearly between two shares."""
-    points, found = curve(scores, kind), []
+    points, found = curve(scores, kind, question), []
     for name in BASELINES:
         summary = scores.summary(Case(name, kind))
         if summary and points:

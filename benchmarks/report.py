@@ -48,10 +48,13 @@ def _text(scores: Scores, days: Sequence[Day], which: str, folder: Path) -> list
     lines = [*_opening(scores, days, which), "", "## Goals", "", *_goals(scores)]
     for kind in scores.kinds:
         lines += ["", f"## Days of {kind}", "", *_kind(scores, kind)]
+    lines += ["", "## Other strategies of this project", "", *_others(scores)]
     lines += ["", "## Money against every baseline", "", *_money(scores)]
     lines += ["", "## Where it loses", "", *_losses(scores, days)]
     lines += ["", "## Fewer commands", "", *_commands(scores, folder)]
     lines += ["", "## Sun only", "", *_frontier(scores, finest, folder)]
+    if scores.labels("limits", finest):
+        lines += ["", "## What the gate's limits cost", "", *_limits(scores, finest)]
     if len(scores.scales) > 1:
         lines += ["", "## Smaller PV", "", *_smaller(scores)]
     lines += ["", "## One broken day", "", *_broken(days, folder)]
@@ -110,6 +113,17 @@ def _kind(scores: Scores, kind: str) -> list[str]:
             "controllers.",
         ]
     return [*lines, "", *tables.energy_table(scores, kind)]
+
+
+def _others(scores: Scores) -> list[str]:
+    lines = [
+        "They answer other questions: `off`, `fast` and `fixed` mark the ends of the scale, `min_surplus` never stops,",
+        "and without prices and departures `tariff` and `ready_by` have nothing else to go by than the sun.",
+    ]
+    for kind in scores.kinds:
+        if scores.labels("others", kind):
+            lines += ["", *tables.others_table(scores, kind)]
+    return lines
 
 
 def _money(scores: Scores) -> list[str]:
@@ -174,6 +188,21 @@ def _frontier(scores: Scores, kind: str, folder: Path) -> list[str]:
     ]
 
 
+def _limits(scores: Scores, kind: str) -> list[str]:
+    limits = backtest.BACKTEST_LIMITS
+    return [
+        f"The baselines know no limits. `{OURS}` has those of its gate: {limits.comfort_writes_per_window} commands in {limits.window_s / 60:.0f} min and",
+        f"{limits.writes_per_day} a day, {limits.min_on_s:.0f} s on and {limits.min_off_s:.0f} s off at least, {limits.phase_change_min_s:.0f} s between phase changes and",
+        f"{limits.phase_changes_per_day} of them in 24 h. They protect car, contactor and cloud. The same engine without them, for orientation:",
+        "",
+        *tables.limits_table(scores, kind),
+        "",
+        "And the table of the sun only, with none of these limits:",
+        "",
+        *tables.against_table(scores, kind, "free share"),
+    ]
+
+
 def _smaller(scores: Scores) -> list[str]:
     lines = ["The same days with less PV. 60-s days: every third."]
     for scale in scores.scales[1:]:
@@ -206,8 +235,7 @@ def _method() -> list[str]:
         "  the baselines run without budgets of commands and phase changes, as their peers do. No `solar_share`: imports count at their real price.",
         "  Peers marked † sit in the box or on its wire: their commands would not go through a cloud. They are counted",
         "  like everybody's, but for the column “commands free” and the table of money.",
-        "  `off`, `fast` and `fixed` mark the ends of the scale. Samples of 2 s and 60 s are joined by lines (sun) and",
-        "  steps (load).",
+        "  Samples of 2 s and 60 s are joined by lines (sun) and steps (load).",
         "* **Regret** is the cost above perfect foresight: dynamic programming over 10-s means, all set-points, the same",
         "  switching prices and a car that answers at once. A lagging car can undercut it by a fraction of a cent.",
         f"* **Intervals**: percentile bootstrap over days, {intervals.RESAMPLES} resamples, seed {intervals.SEED}. Days of one week are",

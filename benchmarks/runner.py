@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from benchmarks import floor, foresight, split
+from benchmarks import floor, foresight, lifted, split
 from benchmarks.baselines import BASELINES
 from benchmarks.cache import Cache
 from benchmarks.contest import rescored, run_baseline
@@ -21,7 +21,7 @@ from benchmarks.entries import (
     labels,
     tasks,
 )
-from controller.days.backtest import BACKTEST_LIMITS, DayResult, run_day, scaled
+from controller.days.backtest import DayResult, run_day, scaled
 from controller.days.traces import Day
 from controller.plugins import load_strategy, money_options
 
@@ -47,7 +47,7 @@ def run_entry(day: Day, entry: Entry) -> DayResult:
     """Return what one controller makes of one day."""
     if entry.name in BASELINES:
         return run_baseline(day, BASELINES[entry.name], entry.label, PRICES, entry.value_ct)
-    limits = BACKTEST_LIMITS
+    limits = lifted.limits(entry.lifted)
     if entry.writes_per_day is not None:
         limits = replace(limits, writes_per_day=entry.writes_per_day)
     strategy = load_strategy(entry.name, money_options(entry.name, entry.value_ct, entry.solar_share))

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from benchmarks import split
 from benchmarks.days import moving, whole
-from controller.days.traces import DAY_S, Day
+from controller.days.traces import Day
 from controller.errors import ConfigError
+from controller.units import DAY_S
 
 SEED = 5
 STAY_H, ENERGY_KWH, BEYOND_KWH = (8, 36), (4, 40), (2, 20)

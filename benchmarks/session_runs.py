@@ -26,8 +26,8 @@ from controller.days.backtest_session import (
 )
 from controller.days.recorded_prices import RecordedPrices, added_to_spot
 from controller.days.recorded_sessions import within
-from controller.days.staged_forecast import EXACT, staged
-from controller.horizon import PriceSlot, SurplusSlot
+from controller.days.staged_forecast import EXACT, Nowcast, staged
+from controller.horizon import PriceSlot
 from controller.planner.task import Departure
 from controller.plugins import load_strategy
 from controller.tariffs.quotes import Quote
@@ -51,7 +51,7 @@ _RING = (
     "benchmarks/baselines/cheapest_slots.py",
     "controller/days/*.py",
 )
-_ENGINE = (*_SESSIONS, *ENGINE)
+_ENGINE = (*_SESSIONS, *ENGINE, "controller/forecast/outlook.py")
 
 
 @dataclass(frozen=True)
@@ -93,17 +93,13 @@ def session_of(case: Case, market: Market) -> tuple[Session, Foreknowledge, Fore
         room_wh=case.room_wh,
         later_value_ct=LATER_CT,
     )
-    degraded = staged(day, case.midnight_s, factors=dict(enumerate(case.factors)))
+    degraded = Nowcast.of(day, case.midnight_s, dict(enumerate(case.factors)))
     exact = staged(day, case.midnight_s, smoothed_s=0.0, spread=EXACT)
     return (
         session,
-        Foreknowledge(known, _telling(degraded)),
-        Foreknowledge(known, _telling(exact)),
+        Foreknowledge(known, degraded.known),
+        Foreknowledge(known, partial(within, exact)),
     )
-
-
-def _telling(slots: Sequence[SurplusSlot]) -> Callable[[float, float], Sequence[SurplusSlot]]:
-    return partial(within, slots)
 
 
 def run_entry(

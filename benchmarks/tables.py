@@ -201,10 +201,14 @@ def frontier_tables(scores: Scores, kind: str) -> list[str]:
         ]
         for point in frontier.curve(scores, kind)
     ]
-    switching = list(NAMES.values())
-    lines = table(["kWh and number a day", "car from grid", "car", *switching], points)
+    lines = table(["kWh and number a day", "car from grid", "car", *NAMES.values()], points)
+    return [*lines, "", *against_table(scores, kind, "share")]
+
+
+def against_table(scores: Scores, kind: str, question: str) -> list[str]:
+    """Return the baselines beside the frontier that this question drew."""
     rows = []
-    for against in frontier.against_baselines(scores, kind):
+    for against in frontier.against_baselines(scores, kind, question):
         peer, ours = against.baseline, against.ours
         cells = [_named(peer.label), f"{peer.ev_grid_kwh:.2f}", f"{peer.ev_kwh:.2f}"]
         if ours is None:
@@ -220,6 +224,34 @@ def frontier_tables(scores: Scores, kind: str) -> list[str]:
         "car",
         f"`{OURS}` there",
         "more",
-        *(f"{name}: theirs / ours" for name in switching),
+        *(f"{name}: theirs / ours" for name in NAMES.values()),
     ]
-    return [*lines, "", *table(["kWh and number a day", *heads], rows)]
+    return table(["kWh and number a day", *heads], rows)
+
+
+def others_table(scores: Scores, kind: str) -> list[str]:
+    """Return this project's other strategies beside the compared one, on the days they were asked."""
+    labels = scores.labels("others", kind)
+    asked = list(scores.days(Case(labels[0], kind)))
+    rows = []
+    for label in [OURS, *labels]:
+        found = scores.summary(Case(label, kind), asked)
+        if found:
+            energy = [f"{kwh:.2f}" for kwh in (found.ev_kwh, found.ev_sun_kwh, found.ev_grid_kwh)]
+            switching = (f"{found.writes:.0f}", f"{found.starts:.1f}", f"{found.phase_changes:.1f}")
+            rows.append([_named(label), _regret(found), *energy, *switching])
+    heads = ("regret ct/day", "car kWh", "from sun", "from grid", *NAMES.values())
+    return table([f"{days_text(len(asked), kind)}, at {MAIN_VALUE_CT:g} ct", *heads], rows)
+
+
+def limits_table(scores: Scores, kind: str) -> list[str]:
+    """Return what the strategy would be without limits of the gate."""
+    rows = []
+    for label in [OURS, *scores.labels("limits", kind)]:
+        found = scores.summary(Case(label, kind))
+        if found:
+            name = f"`{OURS}`" if label == OURS else label
+            switching = (f"{found.starts:.1f}", f"{found.phase_changes:.1f}")
+            rows.append([name, _regret(found), f"{found.writes:.0f}", f"{found.most_writes}", *switching])
+    heads = ("regret ct/day", "commands", "most in a day", "starts", "phase changes")
+    return table([f"days of {kind}, at {MAIN_VALUE_CT:g} ct", *heads], rows)

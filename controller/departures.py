@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-DAY_S = 86_400.0
+from controller.units import DAY_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Limits:
     min_on_s: float = 300.0
     min_off_s: float = 300.0
     phase_change_min_s: float = 600.0
-    phase_changes_per_plugin: int = 6
+    phase_changes_per_day: int = 6
     phase_dead_s: float = 30.0
     phase_give_up_s: float = 600.0
     writes_per_window: int = 12

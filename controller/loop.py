@@ -141,7 +141,7 @@ class Loop:
         self.state, decision = pipeline.step(before, snap, self._strategy, self._limits)
         self._last_tick_s = now_s
         if self._planning is not None:
-            self._planning.observe(sight(self.state, snap.charger, self._limits, self.soc.now()))
+            self._planning.observe(sight(self.state, snap.charger, snap.now_s, self._limits, self.soc.now()))
         if self.state.strategy_faults > before.strategy_faults:
             self._strategy_failed(now_s, decision)
         self._follow_link(before, decision)
@@ -274,7 +274,7 @@ class Loop:
 
     def _count(self, action: Send, before: pipeline.LoopState) -> None:
         starts = isinstance(action.command, Charge) and isinstance(before.link.in_force, Off)
-        changed = self.state.gate.phase.changes > before.gate.phase.changes
+        changed = self.state.gate.phase.last_change_s != before.gate.phase.last_change_s
         self._sessions.count(writes=1, starts=int(starts), phase_changes=int(changed))
 
     def _follow_link(self, before: pipeline.LoopState, decision: Decision) -> None:

@@ -337,6 +337,8 @@ class Admissible:
     """How many there may be until the car is unplugged, None: no end."""
     phase_change_holds_s: float = 0.0
     """How long a change of phases made now bars the next one."""
+    stop_holds_s: float = 0.0
+    """How long a stop made now bars the next start."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ MonoSeconds = NewType("MonoSeconds", float)
 NOMINAL_VOLTAGE_V = 230.0
 """Phase to neutral, IEC 60038."""
 
+DAY_S = 86_400
+"""Of an ordinary day; where the clock is set there are longer and shorter ones."""
+
 MIN_CURRENT_A = 6
 """Least current a control pilot can signal (10 % duty cycle, IEC 61851-1); the go-e refuses less."""
 
@@ -19,8 +22,12 @@ MAX_CURRENT_A = 32
 """Most the go-e family offers."""
 
 LATEST_START_MARGIN_S = 300.0
-"""Full power for a departure begins this much earlier than power and need alone would say: a pause's end,
-a car that wakes up slowly, a change of phases (chosen; planning.md 3.3 has three minutes)."""
+"""For a departure a car charges this much earlier than power and need alone would say: it may wake up
+slowly, a start may be lost, phases may change (chosen; planning.md 3.3 has three minutes)."""
+
+LATEST_RAISE_MARGIN_S = 120.0
+"""The same for all the power there is, once the car charges: a write that is lost is seen within 15 s and
+sent again (chosen)."""
 
 FULL_POWER_SHARE = 0.97
 """What a car takes of the most it could: mains below 230 V, rounding, the end of the charge (chosen)."""

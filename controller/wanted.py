@@ -41,12 +41,14 @@ class Sight:
     soc: Soc | None = None
 
 
-def sight(state: LoopState, status: ChargerStatus | None, limits: Limits, soc: Soc | None) -> Sight:
+def sight(
+    state: LoopState, status: ChargerStatus | None, now_s: float, limits: Limits, soc: Soc | None
+) -> Sight:
     """Return what the planner may count on: what is on the cable, and what this car is known to take."""
     link, car = state.link, state.cars.traits
     options = phases.options(status, link.phases_set, limits, car)
-    if state.gate.phase.changes >= limits.phase_changes_per_plugin:
-        options = (link.phases_set,)  # none is left before the next plug-in
+    if phases.changes_left(state.gate.phase, now_s, limits) == 0:
+        options = (link.phases_set,)  # until the first of them comes back
     used = tuple(sorted({min(count, car.phases_used or count) for count in options}))
     least_a = max(limits.min_current_a, car.min_current_a or 0)
     most_a = min(limits.max_current_a, car.max_current_a or limits.max_current_a)

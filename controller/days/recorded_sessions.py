@@ -10,9 +10,10 @@ from controller.days.backtest import TICK_S, seconds
 from controller.days.backtest_session import Foreknowledge, Session
 from controller.days.recorded_prices import RecordedPrices
 from controller.days.staged_forecast import EXACT, staged
-from controller.days.traces import DAY_S, Day
+from controller.days.traces import Day
 from controller.horizon import SurplusSlot
 from controller.planner.task import SLOT_S, Departure
+from controller.units import DAY_S
 
 
 @dataclass(frozen=True, slots=True)

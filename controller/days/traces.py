@@ -11,8 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from controller.errors import ConfigError
+from controller.units import DAY_S
 
-DAY_S = 86_400
 MIN_DAY_S = 20 * 3600
 """Shorter days are left out: a score needs the night before and after the sun."""
 

@@ -35,9 +35,9 @@ from controller.forecast.sun import sun_at
 from controller.horizon import SurplusSlot
 from controller.ledger.ledger import Ledger
 from controller.settings.forecast import ForecastSettings
+from controller.units import DAY_S
 
 log = logging.getLogger(__name__)
-DAY_S = 86_400
 LATE_S = 90.0
 """Readings are committed once a minute: a quarter is read this long after its end."""
 FIRST_WAIT_S = (5.0, 60.0)

@@ -28,6 +28,7 @@ from controller.forecast.sun import (
 from controller.forecast.surplus import Fit, Quarter, SurplusModel
 from controller.forecast.trust import Trust
 from controller.horizon import SurplusSlot
+from controller.units import DAY_S
 
 FRESH_S, STALE_S = 6 * 3600.0, 48 * 3600.0
 """Until then an answer counts in full, from then on not at all."""
@@ -37,7 +38,8 @@ CARRIED_FOR = 12.0
 """Quarters after which e-fold less of the last error is left. On the tuning days 0.9 of it are found again
 a quarter later, 0.7 an hour, 0.5 two hours and 0.25 four hours later, by day and by night alike."""
 CARRIED_QUARTERS = 24
-DAY_S = 86_400
+LEAST_LOAD_W = 100.0
+"""A house takes this much at least, when an error is parted between sun and house."""
 REMEMBERED_S = 8 * DAY_S
 LONGEST_S = 7 * DAY_S
 CLEAR_SKY, DAY_BEFORE = "clear sky", "day before"
@@ -222,7 +224,7 @@ class Outlook:
             if expected is None or expected.basis == DAY_BEFORE:
                 return None
             off_w = self.recent_w[begin_s] - (expected.sun_w - expected.load_w)
-            return LastError(begin_s, off_w, expected.sun_w, max(expected.load_w, 100.0))
+            return LastError(begin_s, off_w, expected.sun_w, max(expected.load_w, LEAST_LOAD_W))
         return None
 
     def _estimate(self, begin_s: int, now_s: float, last: LastError | None) -> Estimate | None:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from controller.forecast.answers import QUARTER_S
 from controller.forecast.spread import LEADS_H, Issued
-
-DAY_S = 86_400
+from controller.units import DAY_S
 
 
 @dataclass(frozen=True, slots=True)

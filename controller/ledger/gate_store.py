@@ -13,11 +13,11 @@ def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
     while the records cannot be read, everything does.
     """
     if intents.degraded:
-        return GateState(off_since_s=now_s, phase=PhaseHistory(now_s, 0), last_raise_s=now_s)
+        return GateState(off_since_s=now_s, phase=PhaseHistory(now_s), last_raise_s=now_s)
     comfort: list[float] = []
     safety: list[float] = []
+    changes_s: list[float] = []
     off_s: float | None = None
-    change_s: float | None = None
     raise_s: float | None = None
     phases = ""
     for age_s, is_safety, command in intents.recent(86_400.0):
@@ -27,12 +27,12 @@ def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
         elif " x" in command:
             raise_s = now_s - age_s  # or a reduction: too careful is fine here
             if phases and command[-1] != phases:
-                change_s = now_s - age_s
+                changes_s.append(now_s - age_s)
             phases = command[-1]
     kept = sorted(comfort)[-limits.writes_per_day :]
     return GateState(
         off_since_s=off_s,
-        phase=PhaseHistory(change_s, 0),
+        phase=PhaseHistory(changes_s[-1] if changes_s else None, tuple(changes_s)),
         comfort_writes_s=tuple(kept),
         safety_writes_s=tuple(safety),
         last_raise_s=raise_s,

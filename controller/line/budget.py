@@ -7,8 +7,7 @@ from bisect import bisect_right
 from math import exp, log
 
 from controller.limits import Limits
-
-DAY_S = 86_400.0
+from controller.units import DAY_S
 
 PACE_S = 14_400.0
 EVEN_SHARE = 1 / 6

@@ -18,10 +18,18 @@ from math import exp
 
 from controller.limits import Limits
 from controller.line import budget
-from controller.line.gate_memory import GateState, raises, start_in_s, stop_in_s, unpausable, unrecorded_in_s
+from controller.line.gate_memory import (
+    GateState,
+    raises,
+    start_in_s,
+    stop_holds_s,
+    stop_in_s,
+    unpausable,
+    unrecorded_in_s,
+)
 from controller.line.link import Link
 from controller.line.pending import GIVEN_UP_S
-from controller.line.phases import Switching, change_in_s, options, switching
+from controller.line.phases import Switching, change_in_s, changes_left, options, switching
 from controller.line.reconcile import LATE_S
 from controller.model import (
     Action,
@@ -64,8 +72,9 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
         only_stop=budget.left(writes_s, now_s, limits)
         == 0
         < budget.left(writes_s, now_s, limits, stopping=True),
-        phase_changes_left=max(limits.phase_changes_per_plugin - state.phase.changes, 0),
+        phase_changes_left=changes_left(state.phase, now_s, limits),
         phase_change_holds_s=limits.phase_change_min_s,
+        stop_holds_s=stop_holds_s(state, limits),
     )
 
 
@@ -74,7 +83,7 @@ def phase_price_ct(state: GateState, now_s: float, base_ct: float, limits: Limit
 
     All used up within a wild hour, they would leave the car on one phase for the rest of the day.
     """
-    used = state.phase.weight(now_s) / max(limits.phase_changes_per_plugin, 1)
+    used = state.phase.weight(now_s) / max(limits.phase_changes_per_day, 1)
     return base_ct * exp(limits.phase_price_slope * used)
 
 
@@ -223,7 +232,10 @@ def _against_phases(
         return Hold("this charger or config does not switch phases")
     left_s = change_in_s(state.phase, now_s, limits)
     if left_s == float("inf"):
-        return Hold(f"{limits.phase_changes_per_plugin} phase changes are enough for one plug-in")
+        return Hold("no phase changes are allowed here")
+    if left_s > limits.phase_change_min_s:
+        most = limits.phase_changes_per_day
+        return Hold(f"{most} phase changes are enough for 24 h, {left_s / 3600:.1f} h left", now_s + left_s)
     if left_s > 0:
         return Hold(f"the last phase change is too recent, {left_s:.0f} s left", now_s + left_s)
     return None

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from controller.limits import Limits
-from controller.line import budget
 from controller.line.link import DRAWING_W, Link
 from controller.line.phases import PhaseHistory
 from controller.model import Charge, Command, Off, Send, SiteSnapshot
+from controller.units import DAY_S
 
 UNANSWERED_S = 120.0
 """A car that takes nothing of an offer for this long does not want it now: no raises, no chasing the sun."""
@@ -70,14 +70,14 @@ def raises(present: Command, target: Command) -> bool:
 
 def counted(state: GateState, now_s: float) -> GateState:
     """Return the memory with one more write for comfort on the budget."""
-    comfort = (*[at for at in state.comfort_writes_s if now_s - at < budget.DAY_S], now_s)
+    comfort = (*[at for at in state.comfort_writes_s if now_s - at < DAY_S], now_s)
     return replace(state, comfort_writes_s=comfort)
 
 
 def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState:
     """Return the memory after a write left; `link` is the one before it."""
     if action.safety:
-        safety = (*[at for at in state.safety_writes_s if now_s - at < budget.DAY_S], now_s)
+        safety = (*[at for at in state.safety_writes_s if now_s - at < DAY_S], now_s)
         state = replace(state, safety_writes_s=safety)
     else:
         state = counted(state, now_s)
@@ -106,8 +106,12 @@ def _unanswered(link: Link, now_s: float) -> bool:
 def start_in_s(state: GateState, now_s: float, limits: Limits) -> float:
     if state.off_since_s is None:
         return 0.0
-    wait_s = limits.min_off_s * (UNANSWERED_OFF_FACTOR if state.unanswered else 1)
-    return max(state.off_since_s + wait_s - now_s, 0.0)
+    return max(state.off_since_s + stop_holds_s(state, limits) - now_s, 0.0)
+
+
+def stop_holds_s(state: GateState, limits: Limits) -> float:
+    """Return how long the charger stays off after a stop; longer where the car took nothing."""
+    return limits.min_off_s * (UNANSWERED_OFF_FACTOR if state.unanswered else 1)
 
 
 def unrecorded_in_s(state: GateState, snap: SiteSnapshot, limits: Limits) -> float:

@@ -10,7 +10,8 @@ seen to be over nothing but a stop is sent. Four states, one table:
     dead        psm reads as asked                   stop                the dead time is over, or unplug
     given up    600 s without confirmation           anything            it is stable again
 
-Contactors and cars have few changes in them: at least 600 s apart, at most six per plug-in.
+Contactors and cars have few changes in them: at least 600 s apart, at most six in any 24 hours of a plug-in.
+A car that stays on the cable for a week gets new ones every day (docs/adr/0020).
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from enum import StrEnum
 from controller.limits import Limits
 from controller.line.link import Link
 from controller.model import NEUTRAL_CAR, CarTraits, ChargerStatus
+from controller.units import DAY_S
 
 PACE_S = 14_400.0
 """Over this long a change is forgotten by the price of the next, not by the limit (docs/decisions.md)."""
@@ -34,15 +36,18 @@ class Switching(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhaseHistory:
-    """What counts against further changes: the last one (monotonic s), how many since plug-in, and when."""
+    """What counts against further changes: the last one, and those of 24 hours since plug-in; monotonic s."""
 
     last_change_s: float | None = None
-    changes: int = 0
     times_s: tuple[float, ...] = ()
 
     def with_one(self, now_s: float) -> "PhaseHistory":
         """Return the history with one more change."""
-        return PhaseHistory(now_s, self.changes + 1, (*self.times_s, now_s))
+        return PhaseHistory(now_s, (*self.of_a_day(now_s), now_s))
+
+    def of_a_day(self, now_s: float) -> tuple[float, ...]:
+        """Return when the changes of the last 24 hours were."""
+        return tuple([at for at in self.times_s if now_s - at < DAY_S])
 
     def weight(self, now_s: float) -> float:
         """Return how many changes there were, each counting less the longer ago it was."""
@@ -74,9 +79,17 @@ def options(
 
 
 def change_in_s(history: PhaseHistory, now_s: float, limits: Limits) -> float:
-    """Return the seconds until another change is allowed, infinity if not before the next plug-in."""
-    if history.changes >= limits.phase_changes_per_plugin:
+    """Return the seconds until another change is allowed, infinity if there is never one."""
+    most = limits.phase_changes_per_day
+    if most == 0:
         return float("inf")
-    if history.last_change_s is None:
-        return 0.0
-    return max(history.last_change_s + limits.phase_change_min_s - now_s, 0.0)
+    of_a_day = history.of_a_day(now_s)
+    wait_s = of_a_day[-most] + DAY_S - now_s if len(of_a_day) >= most else 0.0
+    if history.last_change_s is not None:
+        wait_s = max(wait_s, history.last_change_s + limits.phase_change_min_s - now_s)
+    return max(wait_s, 0.0)
+
+
+def changes_left(history: PhaseHistory, now_s: float, limits: Limits) -> int:
+    """Return how many changes are left now; the oldest of a day comes back first."""
+    return max(limits.phase_changes_per_day - len(history.of_a_day(now_s)), 0)

@@ -2,8 +2,9 @@
 
 The decision needs the grid power that would flow without the car. Meter (about 1 s old) and charger (2 to
 40 s old) speak of different moments, so the car's power is taken from each meter reading *at that reading's
-time*: between two charger reports it is interpolated, after the last one it is held, and while a command of
-ours may still be moving the car, readings after the last report are not used at all.
+time*: between two charger reports it is interpolated, after the last one it is held. Readings are not used at
+all where it cannot be known: after the last report while a command of ours may still be moving the car, and
+between two reports far apart if the car moved from one to the other.
 """
 
 from bisect import bisect_right
@@ -32,6 +33,10 @@ SETTLE_S = 15.0
 
 LATEST_S = 3.0
 """How much of an interval's end counts as its last seconds (chosen; half of what a car needs to follow)."""
+
+APART_S = 12.0
+"""Between two reports further apart nobody knows when the car moved: an idle charger is read every 30 s, and
+a car that starts by itself in between would look like sun (chosen; a charging one is read every 5 s)."""
 
 MOVED_W = 200.0
 """A car that changed by more has moved, less is noise (chosen: an ampere on one phase is 230 W)."""
@@ -257,7 +262,7 @@ def _said_anew(readings: Sequence[GridReading]) -> Sequence[GridReading]:
 
 
 def _interpolated(times: list[float], values: list[float | None], at_s: float) -> float | None:
-    """Return the value at a moment: linear between two samples, held outside of them."""
+    """Return the power at a moment: linear between two samples, held outside; None if nobody can know."""
     right = bisect_right(times, at_s)
     if right == 0:
         return values[0]
@@ -267,6 +272,8 @@ def _interpolated(times: list[float], values: list[float | None], at_s: float) -
     if before is None or after is None:
         return None
     span_s = times[right] - times[right - 1]
+    if span_s > APART_S and abs(after - before) > MOVED_W:
+        return None
     return before + (after - before) * (at_s - times[right - 1]) / span_s
 
 

@@ -257,8 +257,8 @@ class GateSettings(Section):
     )
     min_off_s: float = Field(300.0, ge=0, le=7200, description="least pause before the next start")
     phase_change_min_s: float = Field(600.0, ge=0, le=7200, description="between two phase changes")
-    phase_changes_per_plugin: int = Field(
-        6, ge=0, le=50, description="phase changes until the car is unplugged"
+    phase_changes_per_day: int = Field(
+        6, ge=0, le=50, description="phase changes in any 24 hours of a plug-in"
     )
     phase_dead_s: float = Field(30.0, ge=0, le=300, description="after a phase change nothing but stops")
     phase_give_up_s: float = Field(600.0, ge=1, le=3600, description="an unconfirmed phase change ends here")
@@ -379,7 +379,7 @@ class Settings(Section):
             min_on_s=gate.min_on_s,
             min_off_s=gate.min_off_s,
             phase_change_min_s=gate.phase_change_min_s,
-            phase_changes_per_plugin=gate.phase_changes_per_plugin,
+            phase_changes_per_day=gate.phase_changes_per_day,
             phase_dead_s=gate.phase_dead_s,
             phase_give_up_s=gate.phase_give_up_s,
             writes_per_window=gate.writes_per_15_min,

@@ -23,9 +23,9 @@ from controller.plots.days import DaySeries, plot_day
 from controller.senses import Devices
 from controller.settings import MeterSettings
 from controller.simulation.serve import HouseOptions, ServedHouse
+from controller.units import DAY_S
 from controller.watchdog import Notifier
 
-DAY_S = 86_400
 METER_POLL_S, CHARGER_POLL_S, IDLE_POLL_S, DECIDE_S = 2, 5, 30, 10
 MONDAY = datetime(2026, 6, 22, tzinfo=UTC)
 

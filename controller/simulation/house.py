@@ -11,8 +11,7 @@ from controller.simulation.box import Box
 from controller.simulation.car import PROFILES, Car
 from controller.simulation.load import household_day
 from controller.simulation.sun import sunny_day
-
-DAY_S = 86_400
+from controller.units import DAY_S
 
 
 @dataclass(slots=True)

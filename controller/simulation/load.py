@@ -3,7 +3,8 @@
 import random
 from dataclasses import dataclass
 
-DAY_S = 86_400
+from controller.units import DAY_S
+
 PerPhaseDay = tuple[list[float], list[float], list[float]]
 
 

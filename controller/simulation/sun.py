@@ -3,8 +3,9 @@
 import random
 from math import cos, exp, pi, radians, sin
 
+from controller.units import DAY_S
+
 SKIES = ("clear", "broken", "mixed", "overcast")
-DAY_S = 86_400
 
 
 def clear_sky_w_per_m2(day_of_year: int, second: float, latitude_deg: float, longitude_deg: float) -> float:

@@ -28,8 +28,9 @@ from controller.senses import Devices
 from controller.settings import MeterSettings
 from controller.simulation.box import Box
 from controller.simulation.car import PROFILES, Car, CarProfile
-from controller.simulation.house import DAY_S, House, Weather
+from controller.simulation.house import House, Weather
 from controller.simulation.modbus_meter import ModbusMeterServer
+from controller.units import DAY_S
 from controller.watchdog import Notifier
 
 LIMITS = Limits(response_s=60.0)

@@ -9,8 +9,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from controller.simulation.house import DAY_S, Weather
+from controller.simulation.house import Weather
 from controller.simulation.serve import HouseOptions, ServedHouse
+from controller.units import DAY_S
 
 TOKEN = "canary-4c1d77"
 SPEED = 10.0

@@ -14,8 +14,8 @@ import pytest
 from controller.clock import SimClock
 from controller.ledger.ledger import Ledger
 from controller.ledger.tick_store import ReadingRow, TickStore
-from controller.simulation.house import DAY_S
 from controller.simulation.sun import clear_sky_w_per_m2
+from controller.units import DAY_S
 from tests.faults.rig import Rig
 from tests.weather import Reply, WeatherServer, as_json
 

@@ -115,6 +115,9 @@ class Promises:
         """PH2: distance of phase changes."""
         for before_s, after_s in pairwise(self.world.box.changes_s):
             _must(after_s - before_s >= 600 - 30, self.world, "PH2: two phase changes within ten minutes")
+        changes_s = self.world.box.changes_s
+        for first_s, seventh_s in zip(changes_s, changes_s[6:], strict=False):
+            _must(seventh_s - first_s >= 86_400 - 30, self.world, "PH2: seven phase changes within a day")
 
     def blind(self, seconds: float) -> None:
         """S3: what was blind for so long offers nothing."""

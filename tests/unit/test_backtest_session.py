@@ -1,5 +1,6 @@
 """Stays with prices by the slot, a departure and a need, against sums done by hand."""
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -120,6 +121,15 @@ def test_a_forecast_that_lies_costs_money_and_no_departure() -> None:
     found = run_session(stay, ReadyBy(), "it", knowing(stay, 8000.0))
     assert found.missed_kwh == 0
     assert found.import_ev_kwh >= 19.9
+
+
+@pytest.mark.parametrize("before_s", range(360, 661, 60))
+def test_a_sun_that_goes_right_before_the_departure_costs_no_departure(before_s: int) -> None:
+    """Little is missing when it goes: a stop would hold for five minutes, more than the latest start has."""
+    stay = session([32], 5000.0, 4.1, 4.1)
+    surplus_w = [5000.0] * (HOUR_S - before_s) + [-1500.0] * before_s
+    stay = dataclasses.replace(stay, surplus_w=surplus_w)
+    assert run_session(stay, ReadyBy(), "it", knowing(stay, 5000.0)).missed_kwh == 0
 
 
 def test_a_plan_is_made_at_plug_in_and_at_each_quarter() -> None:

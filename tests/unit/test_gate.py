@@ -178,6 +178,19 @@ def test_minimum_off_time(since_s: float, fine: bool) -> None:
     assert left_s == pytest.approx(max(300.0 - since_s, 0.0))
 
 
+@pytest.mark.parametrize("in_vain", [False, True])
+def test_how_long_a_stop_will_hold_is_told_before_it_is_made(in_vain: bool) -> None:
+    """As long as the start then waits: six times as long for a car that took nothing."""
+    snap, charging = (
+        SiteSnapshot(NOON_S, 10, Quality(3), Quality(3)),
+        Link(connected=True, in_force=Charge(6, 3)),
+    )
+    before = GateState(on_since_s=NOON_S - 900, own_start=True, unanswered=in_vain)
+    told_s = admissible(before, charging, snap, LIMITS).stop_holds_s
+    after = wrote(before, Send(Off(), Settings(force=Force.OFF), False, ""), charging, NOON_S)
+    assert told_s == admissible(after, Link(), snap, LIMITS).start_in_s == (1800.0 if in_vain else 300.0)
+
+
 @pytest.mark.parametrize(("since_s", "fine"), [(20.0, False), (119.9, False), (120.0, True)])
 def test_an_unseen_phase_change_is_not_taken_back_while_it_may_arrive(since_s: float, fine: bool) -> None:
     """It would arrive, and then its opposite: two changes in a minute. A stop passes."""
@@ -200,7 +213,7 @@ def test_a_car_that_took_nothing_is_left_in_peace_six_times_longer(since_s: floa
 @pytest.mark.parametrize(("since_s", "fine"), [(0.0, False), (599.0, False), (600.0, True)])
 def test_ten_minutes_between_phase_changes(since_s: float, fine: bool) -> None:
     """At 599 s held, at 600 s sent; staying on the phases is free."""
-    changed = GateState(phase=PhaseHistory(NOON_S - since_s, 1))
+    changed = GateState(phase=PhaseHistory(NOON_S - since_s, (NOON_S - since_s,)))
     assert passes(NOON_S, Charge(6, 3), state=changed) is fine
     assert passes(NOON_S, Charge(12, 1), state=changed)
 
@@ -335,7 +348,11 @@ def waiting(command: Command, **change: Any) -> Pending:
         (Charge(12, 1), {"pending": waiting(Charge(12, 1), attempts=4, failed=True)}, "after four tries"),
         (Charge(12, 1), {"pending": waiting(Charge(11, 1))}, "while a write is open"),
         (Charge(6, 3), {"limits": Limits(allow_phase_switch=False)}, "does not switch phases"),
-        (Charge(6, 3), {"state": GateState(phase=PhaseHistory(0.0, 6))}, "6 phase changes are enough"),
+        (
+            Charge(6, 3),
+            {"state": GateState(phase=PhaseHistory(NOON_S - 3600, (NOON_S - 3600,) * 6))},
+            "6 phase changes are enough",
+        ),
         (Charge(8, 1), {"phase_write_s": NOON_S - 29.9}, "a phase change is under way"),
         (Charge(12, 1), {"state": GateState(unanswered=True)}, "takes nothing of what is offered"),
         (Charge(12, 1), {"top": Ceiling(10, 10, 10, "fuse of L1")}, "limited by fuse of L1"),

@@ -40,7 +40,7 @@ USED = GateState(
     off_since_s=NOW_S - 2000,
     own_start=True,
     unanswered=True,
-    phase=PhaseHistory(NOW_S - 1500, 2),
+    phase=PhaseHistory(NOW_S - 1500, (NOW_S - 2500, NOW_S - 1500)),
     comfort_writes_s=(NOW_S - 1000,),
     safety_writes_s=(NOW_S - 3000,),
     last_raise_s=NOW_S - 1000,
@@ -143,22 +143,25 @@ def test_what_goes_on_changes_nothing() -> None:
 def test_a_free_gate_tells_the_limits() -> None:
     """All at once, from 6 to 16 A, on one and three phases."""
     told = admissible(GateState(), link_of(), snap_of(), LIMITS)
-    assert told == Admissible(0.0, 0.0, 0.0, 6, 16, (1, 3), False, 6, LIMITS.phase_change_min_s)
+    assert told == Admissible(
+        0.0, 0.0, 0.0, 6, 16, (1, 3), False, 6, LIMITS.phase_change_min_s, LIMITS.min_off_s
+    )
 
 
 def test_a_busy_gate_tells_how_long() -> None:
     """A start of ours 100 s ago, phases changed 200 s ago; a cable for 13 A and a car from 8 A."""
-    state = GateState(on_since_s=NOW_S - 100, own_start=True, phase=PhaseHistory(NOW_S - 200, 1))
+    state = GateState(on_since_s=NOW_S - 100, own_start=True, phase=PhaseHistory(NOW_S - 200, (NOW_S - 200,)))
     status = ChargerStatus(NOW_S - 1, NOW_S - 1, hardware_limit_a=13)
     told = admissible(state, link_of(), snap_of(charger=status, car=CarTraits(min_current_a=8)), LIMITS)
-    assert told == Admissible(0.0, 200.0, 400.0, 8, 13, (1, 3), False, 5, LIMITS.phase_change_min_s)
+    held = (LIMITS.phase_change_min_s, LIMITS.min_off_s)
+    assert told == Admissible(0.0, 200.0, 400.0, 8, 13, (1, 3), False, 5, *held)
 
 
 def test_a_phase_change_under_way_bars_the_next_for_a_moment() -> None:
     """Whatever the distance to the last one would allow; a longer wait is not shortened."""
     dead = link_of(phase_write_s=NOW_S - 10)
     assert admissible(GateState(), dead, snap_of(), LIMITS).phase_change_in_s == 1.0
-    changed = GateState(phase=PhaseHistory(NOW_S - 10, 1))
+    changed = GateState(phase=PhaseHistory(NOW_S - 10, (NOW_S - 10,)))
     assert admissible(changed, dead, snap_of(), LIMITS).phase_change_in_s == 590.0
     assert admissible(changed, link_of(), snap_of(), LIMITS).phase_change_in_s == 590.0
 
@@ -205,9 +208,9 @@ def test_a_car_allows_no_more_than_the_site_and_never_less_than_the_least() -> N
 )
 def test_phase_changes_are_dear_after_many(ages_s: tuple[float, ...], price_ct: float) -> None:
     """1.5 ct; one of two just made counts half of the slope of 1, two hours later half of that, then none."""
-    limits = replace(LIMITS, phase_changes_per_plugin=2, phase_price_slope=1.0)
+    limits = replace(LIMITS, phase_changes_per_day=2, phase_price_slope=1.0)
     times_s = tuple(NOW_S - age_s for age_s in ages_s)
-    state = GateState(phase=PhaseHistory(None, len(ages_s), times_s))
+    state = GateState(phase=PhaseHistory(None, times_s))
     assert phase_price_ct(state, NOW_S, 1.5, limits) == pytest.approx(price_ct, abs=0.001)
 
 
@@ -263,7 +266,9 @@ def open_write(command: Command, **change: Any) -> Pending:
     return Pending(command, settings, **values)
 
 
-RECENT = replace(GateState(), phase=PhaseHistory(NOW_S - 100, 1))
+SIX = (NOW_S - 81_000, *[NOW_S - 3600 * hours for hours in range(20, 0, -4)])
+"""Changes of a day; the oldest is forgotten in an hour and a half."""
+RECENT = replace(GateState(), phase=PhaseHistory(NOW_S - 100, (NOW_S - 100,)))
 
 
 @pytest.mark.parametrize(
@@ -322,8 +327,14 @@ RECENT = replace(GateState(), phase=PhaseHistory(NOW_S - 100, 1))
         (Charge(6, 3), {"state": RECENT}, "the last phase change is too recent, 500 s left", NOW_S + 500),
         (
             Charge(6, 3),
-            {"state": GateState(phase=PhaseHistory(0.0, 6))},
-            "6 phase changes are enough for one plug-in",
+            {"state": GateState(phase=PhaseHistory(NOW_S - 3600, SIX))},
+            "6 phase changes are enough for 24 h, 1.5 h left",
+            NOW_S + 5400,
+        ),
+        (
+            Charge(6, 3),
+            {"limits": replace(LIMITS, phase_changes_per_day=0)},
+            "no phase changes are allowed here",
             None,
         ),
         (
@@ -504,7 +515,7 @@ def test_a_start_is_remembered_whole() -> None:
         on_since_s=NOW_S,
         own_start=True,
         unanswered=False,
-        phase=PhaseHistory(NOW_S, 3, (NOW_S,)),
+        phase=PhaseHistory(NOW_S, (NOW_S - 2500, NOW_S - 1500, NOW_S)),
         comfort_writes_s=(NOW_S - 1000, NOW_S),
         last_raise_s=NOW_S,
     )
@@ -543,7 +554,7 @@ def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None
     assert wrote(paused, start, link_of(Off(), connected=False), NOW_S) == counted
     other = replace(first, settings=Settings(current_a=9))
     assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(
-        NOW_S, 3, (NOW_S,)
+        NOW_S, (NOW_S - 2500, NOW_S - 1500, NOW_S)
     )
 
 

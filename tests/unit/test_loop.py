@@ -21,6 +21,7 @@ from controller.ledger.gate_store import restored
 from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
+from controller.line.phases import PhaseHistory
 from controller.loop import Loop
 from controller.model import (
     Charge,
@@ -286,6 +287,18 @@ async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None
     rig.clock.advance(50)
     now_s = float(rig.clock.monotonic())
     assert restored(intents, now_s, Limits()).last_raise_s == now_s - 150
+
+
+async def test_a_restart_does_not_forgive_phase_changes(rig: Rig) -> None:
+    """Three commands with two changes of phases: the gate of the next run knows when each was."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    assert restored(intents, float(rig.clock.monotonic()), Limits()).phase == PhaseHistory()
+    for command in ("6 A x1", "6 A x3", "9 A x3", "off", "9 A x1"):
+        rig.clock.advance(700)
+        intents.record(command, {"amp": 6}, safety=False, reason="sun")
+    now_s = float(rig.clock.monotonic())
+    found = restored(intents, now_s, Limits()).phase
+    assert found == PhaseHistory(now_s, (now_s - 2100, now_s))
 
 
 async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:

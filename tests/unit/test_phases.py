@@ -5,7 +5,14 @@ import pytest
 from controller.limits import Limits
 from controller.line.link import Link
 from controller.line.pending import Pending
-from controller.line.phases import PhaseHistory, Switching, change_in_s, options, switching
+from controller.line.phases import (
+    PhaseHistory,
+    Switching,
+    change_in_s,
+    changes_left,
+    options,
+    switching,
+)
 from controller.model import Charge, ChargerStatus, Force, Off, PhaseMode, Settings
 
 LIMITS = Limits()
@@ -90,20 +97,41 @@ def test_phase_counts_that_can_be_had(allowed: bool, box: bool | None, both: boo
 )
 def test_ten_minutes_between_two_changes(since_s: float, wait_s: float) -> None:
     """At 599 s not yet, at 600 s again."""
-    assert change_in_s(PhaseHistory(SENT_S, 1), SENT_S + since_s, LIMITS) == pytest.approx(wait_s)
+    assert change_in_s(PhaseHistory(SENT_S, (SENT_S,)), SENT_S + since_s, LIMITS) == pytest.approx(wait_s)
 
 
-@pytest.mark.parametrize(("changes", "wait_s"), [(0, 0.0), (5, 0.0), (6, float("inf")), (7, float("inf"))])
-def test_six_changes_a_plug_in(changes: int, wait_s: float) -> None:
-    """The sixth is made, the seventh waits for the next car."""
-    assert change_in_s(PhaseHistory(0.0, changes), 5000.0, LIMITS) == wait_s
+@pytest.mark.parametrize(
+    ("changes", "left", "wait_s"), [(0, 6, 0.0), (5, 1, 0.0), (6, 0, 78_400.0), (7, 0, 79_400.0)]
+)
+def test_six_changes_a_day(changes: int, left: int, wait_s: float) -> None:
+    """Made at 1000, 2000, ... s, asked at 9000 s: the seventh waits for the first to be a day old.
+
+    After seven, of which six may be, the eighth waits for the second.
+    """
+    times_s = tuple(1000.0 * number for number in range(1, changes + 1))
+    history = PhaseHistory(times_s[-1] if times_s else None, times_s)
+    assert change_in_s(history, 9000.0, LIMITS) == wait_s
+    assert changes_left(history, 9000.0, LIMITS) == left
+
+
+def test_the_changes_of_yesterday_are_forgotten() -> None:
+    """Six in the morning and one on each of the following mornings: a car may stay on the cable for weeks."""
+    history = PhaseHistory()
+    for number in range(6):
+        assert change_in_s(history, number * 600.0, LIMITS) == 0
+        history = history.with_one(number * 600.0)
+    assert change_in_s(history, 86_399.0, LIMITS) == 1.0
+    for day in range(1, 40):
+        assert change_in_s(history, day * 86_400.0, LIMITS) == 0
+        history = history.with_one(day * 86_400.0)
+        assert len(history.times_s) <= 6
 
 
 def test_a_first_change_waits_for_nothing() -> None:
     """No history, no wait; none allowed at all, for ever."""
     assert change_in_s(PhaseHistory(), 0.0, LIMITS) == 0.0
-    assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_plugin=1)) == 0.0
-    assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_plugin=0)) == float("inf")
+    assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_day=1)) == 0.0
+    assert change_in_s(PhaseHistory(), 0.0, Limits(phase_changes_per_day=0)) == float("inf")
 
 
 def test_off_has_no_phases_to_change() -> None:

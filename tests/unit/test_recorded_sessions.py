@@ -1,8 +1,10 @@
 """Prices of the past as they were known, forecasts made of what came, stays cut out of days, the command."""
 
+import dataclasses
 import gzip
 import json
 from datetime import UTC, datetime, time, timedelta
+from math import exp
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -12,7 +14,7 @@ from typer.testing import CliRunner
 from controller.cli.main import app
 from controller.days.recorded_prices import RecordedPrices, added_to_spot, read_quotes
 from controller.days.recorded_sessions import Habit, joined, stays
-from controller.days.staged_forecast import staged
+from controller.days.staged_forecast import Nowcast, staged
 from controller.days.traces import Day
 from controller.errors import ConfigError
 from controller.tariffs.quotes import Quote
@@ -145,6 +147,31 @@ def test_an_error_of_a_day_is_of_its_sun_alone() -> None:
     slots = staged(two, 0.0, factors={1: 0.5})
     assert (slots[48].p50_w, slots[48 + 96].p50_w) == pytest.approx((3600.0, 1600.0))
     assert slots[100].p50_w == pytest.approx(-400.0)
+
+
+def test_what_came_corrects_the_hours_ahead() -> None:
+    """Half the sun was foreseen: a quarter later nine tenths of the error are told, less after two hours.
+
+    Before the sun was seen, and of the night after it, the forecast is told as it was.
+    """
+    half = Nowcast.of(box_day(), 0.0, {0: 0.5})
+    plain = staged(box_day(), 0.0, factors={0: 0.5})
+    assert half.known(0.0, 86_400.0) == plain
+    told = half.known(12.25 * 3600, 86_400.0)
+    assert (told[0].begin_s, len(told)) == (12.25 * 3600, 47)
+    assert plain[49].p50_w == pytest.approx(1600.0)
+    assert told[0].p50_w == pytest.approx(1600.0 + 2000.0 * exp(-1 / 12))
+    assert told[0].p90_w - told[0].p10_w == pytest.approx(plain[49].p90_w - plain[49].p10_w)
+    assert 100.0 < told[8].p50_w - plain[57].p50_w < 0.6 * 2000.0
+    assert told[40].p50_w == pytest.approx(plain[89].p50_w, abs=100.0)
+
+
+def test_a_nowcast_knows_nothing_of_what_comes() -> None:
+    """Whatever is recorded from now on, the same is told."""
+    seen = Nowcast.of(box_day(), 0.0, {0: 0.5})
+    other = dataclasses.replace(seen, came_w=[*seen.came_w[:49], *[9e9] * 47])
+    assert other.known(12.25 * 3600, 86_400.0) == seen.known(12.25 * 3600, 86_400.0)
+    assert other.known(12.5 * 3600, 86_400.0) != seen.known(12.5 * 3600, 86_400.0)
 
 
 # -- stays -------------------------------------------------------------------------------------------------

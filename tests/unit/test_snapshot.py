@@ -231,6 +231,30 @@ def test_outside_of_the_reports_the_cars_power_is_held() -> None:
     assert found.base_import_w == pytest.approx((600.0 + 1000.0) / 2)
 
 
+def test_a_car_that_starts_by_itself_between_two_reports_is_no_sun() -> None:
+    """Plugged in, 11 kW at once at 997 s, read at 970 and 1000 s; the house takes 300 W all along.
+
+    Spread over the thirty seconds the car would be there before it was, as a sun of up to 10 kW. What cannot
+    be known waits; from the second report on all is paired again.
+    """
+    meter = [grid(float(at_s), 300.0 + (11_000.0 if at_s >= 997 else 0.0)) for at_s in range(985, 1001)]
+    reports = (charger(970.0, 0.0), charger(1000.0, 11_000.0))
+    found = snap(grid=meter[:-1], charger=reports)
+    assert (found.base_import_w, found.latest_base_import_w) == (None, None)
+    assert snap(grid=meter, charger=reports).base_import_w == pytest.approx(300.0)
+
+
+@pytest.mark.parametrize(
+    ("apart_s", "moved_w", "known"), [(12.0, 5e3, True), (12.1, 200.0, True), (12.1, 200.1, False)]
+)
+def test_reports_near_each_other_or_alike_say_all_between_them(
+    apart_s: float, moved_w: float, known: bool
+) -> None:
+    """A car that hardly moved, or that is read often enough, is known at every moment."""
+    reports = (charger(1000.0 - apart_s, 1000.0), charger(1000.0, 1000.0 + moved_w))
+    assert (snap(grid=(grid(995.0),), charger=reports).base_import_w is not None) is known
+
+
 @pytest.mark.parametrize(
     ("write_s", "base_w"),
     [

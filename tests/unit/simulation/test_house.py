@@ -6,7 +6,8 @@ import pytest
 
 from controller.errors import ConfigError
 from controller.simulation.box import Box
-from controller.simulation.house import DAY_S, House, Weather, generated, recorded
+from controller.simulation.house import House, Weather, generated, recorded
+from controller.units import DAY_S
 
 NOON_S = 43_200
 

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from controller.simulation.load import DAY_S, HOUSEHOLD, Appliance, _run, household_day
+from controller.simulation.load import HOUSEHOLD, Appliance, _run, household_day
+from controller.units import DAY_S
 
 
 def test_a_day_is_repeatable_and_every_seed_its_own() -> None:

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from controller.simulation.sun import DAY_S, SKIES, clear_sky_w_per_m2, sunny_day
+from controller.simulation.sun import SKIES, clear_sky_w_per_m2, sunny_day
+from controller.units import DAY_S
 
 MUNICH = (48.2, 11.6)
 NOON_S = int((12 - 11.6 / 15) * 3600)
