@@ -1,8 +1,8 @@
 """How near the evcc model comes to evcc's own decision code, day by day (python -m benchmarks.validate_evcc).
 
 The reference (`days/evcc.json` for the packed days) is a list with one object per day and interval: `day`
-("trace#i", the i-th day of the trace that is long enough), `interval_s`, and what evcc's code made of it on a
-plant with the same numbers, PV moving linearly between samples. That plant let the power fade at a phase change
+("trace#i", the i-th day of the trace that is long enough), `interval_s`, and what its code made of it on a
+plant with the same numbers, PV moving linearly between samples. That plant let power fade at a phase change
 and cut it at a stop, this one does it the other way round: about 10 kWs per phase change and 3 kWs per start,
 which is all there is of a difference in energy.
 """
