@@ -6,7 +6,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks import goals, intervals, pictures, tables
+from benchmarks import goals, intervals, pictures, tables, validate_evcc
 from benchmarks.cache import engine_digest
 from benchmarks.entries import EVCC, HORIZON_VALUES_CT, MAIN_VALUE_CT, OURS, PRICES, VALUES_CT, Row
 from benchmarks.scores import Case, Scores
@@ -57,6 +57,8 @@ def _text(scores: Scores, days: Sequence[Day], which: str, folder: Path) -> list
         lines += ["", "## What the gate's limits cost", "", *_limits(scores, finest)]
     if len(scores.scales) > 1:
         lines += ["", "## Smaller PV", "", *_smaller(scores)]
+    if near := _near_evcc(days):
+        lines += ["", "## How near the model of evcc is", "", *near]
     lines += ["", "## One broken day", "", *_broken(days, folder)]
     return [*lines, "", "## How it is counted", "", *_method()]
 
@@ -209,6 +211,22 @@ def _smaller(scores: Scores) -> list[str]:
         for kind in scores.kinds:
             lines += ["", f"PV x {scale:g}, days of {kind}:", "", *tables.regret_table(scores, kind, scale)]
             lines += ["", *tables.energy_table(scores, kind, scale)]
+    return lines
+
+
+def _near_evcc(days: Sequence[Day]) -> list[str]:
+    """Return what evcc's own code did on these days beside the model, nothing if none of them is among its days."""
+    reference = validate_evcc.read_reference(validate_evcc.REFERENCE)
+    groups = validate_evcc.grouped(list(validate_evcc.compared(days, reference)))
+    if not groups:
+        return []
+    lines = [
+        "evcc's own decision code lived the same days on a plant with the same numbers; its results are in",
+        "`days/evcc.json`. A day as it did it and as `baselines/evcc.py` does:",
+    ]
+    for kind, interval_s, pairs in groups:
+        heads = [f"{tables.days_text(len(pairs), kind)}, every {interval_s} s", *validate_evcc.HEADS]
+        lines += ["", *tables.table(heads, validate_evcc.rows(pairs))]
     return lines
 
 
