@@ -44,7 +44,7 @@ def test_a_stop_that_lets_the_car_charge_has_not_arrived(change: dict[str, objec
 
 
 def test_a_stop_of_somebody_else_that_is_ignored_is_seen_too() -> None:
-    """Nothing of ours is open, and the box lets the car charge although the app says stop; then it does not."""
+    """Nothing of ours is open; the app says stop, the box lets the car charge on, and then it does not."""
     link = see(begun(), 110.0, force=Force.OFF, allowed=True)[0]
     assert (link.stop_ignored, link.in_force) == (True, Charge(10, 1))
     link = see(link, 120.0, force=Force.OFF, allowed=False)[0]
