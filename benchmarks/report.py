@@ -143,6 +143,7 @@ def _losses(scores: Scores, days: Sequence[Day]) -> list[str]:
     return [
         f"The ten days with the most ct lost (or least won) at {MAIN_VALUE_CT:g} ct/kWh against the best baseline on",
         "days of that kind. Ramps: the sun's changes above 1 kW from one minute to the next; load steps likewise.",
+        "Why: what the difference in cost is made of.",
         "",
         *tables.worst_days(scores, days),
     ]

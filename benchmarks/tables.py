@@ -8,11 +8,15 @@ from benchmarks.entries import MAIN_VALUE_CT, OURS, PRICES, VALUES_CT
 from benchmarks.goals import NAMES
 from benchmarks.intervals import Estimate
 from benchmarks.scores import Case, Scores, Summary
+from controller.days.backtest import BACKTEST_LIMITS, DayResult
 from controller.days.traces import Day
 from controller.plugins import strategy_names
 
 TIE_CT = 0.1
 """Two costs of a day this near are a tie."""
+
+TOLD_CT = 0.5
+"""A part of a day's difference below this is not told."""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -157,11 +161,37 @@ def worst_days(scores: Scores, days: Sequence[Day], count: int = 10) -> list[str
                 f"{seen.load_steps}",
                 f"{seen.hours_one_phase:.1f} / {seen.hours_three_phases:.1f}",
                 f"{seen.pv_kwh:.0f} / {seen.load_kwh:.0f}",
+                why(mine, other),
             ]
         )
     pair = "ours / theirs"
     heads = ("ct", "against", f"regret {pair}", "commands", "starts", "phase changes", "sun", "load steps")
-    return table(["day", *heads, "h over 1.4 / 4.2 kW", "kWh sun / house"], rows)
+    return table(["day", *heads, "h over 1.4 / 4.2 kW", "kWh sun / house", "why"], rows)
+
+
+def why(ours: DayResult, theirs: DayResult) -> str:
+    """Return what a day's difference in cost is made of, the largest part first, and what limit was met.
+
+    House and sky are the same for both, so with s the car's energy from the sun and g from the grid it is
+    (value - feed-in) * less s + (import - value) * more g + more switching, to the letter.
+    """
+    less_sun = (theirs.ev_kwh - theirs.import_ev_kwh) - (ours.ev_kwh - ours.import_ev_kwh)
+    more_grid = ours.import_ev_kwh - theirs.import_ev_kwh
+    sun_ct = (ours.value_ct - PRICES.export_ct_per_kwh) * less_sun
+    grid_ct = (PRICES.import_ct_per_kwh - ours.value_ct) * more_grid
+    parts = [
+        (sun_ct, f"{abs(less_sun):.1f} kWh {'less' if less_sun > 0 else 'more'} sun {sun_ct:+.0f} ct"),
+        (grid_ct, f"{abs(more_grid):.1f} kWh {'more' if more_grid > 0 else 'less'} grid {grid_ct:+.0f} ct"),
+    ]
+    switching_ct = ours.cost_ct - theirs.cost_ct - sun_ct - grid_ct
+    parts.append((switching_ct, f"switching {switching_ct:+.0f} ct"))
+    told = [text for ct, text in sorted(parts, key=lambda part: -abs(part[0])) if abs(ct) >= TOLD_CT]
+    limits = BACKTEST_LIMITS
+    if ours.phase_changes >= limits.phase_changes_per_day:
+        told.append("all phase changes used")
+    if ours.writes >= limits.writes_per_day - limits.kept_for_stops:
+        told.append("all commands used")
+    return ", ".join(told)
 
 
 def writes_table(scores: Scores, kind: str) -> list[str]:

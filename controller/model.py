@@ -2,6 +2,9 @@
 
 Signs are in names: `grid_import_w` is negative while power is fed in. Currents of phases carry the sign of
 their power. A command is not a number: zero amperes cannot be written down.
+
+Larger than a room should be, because it is one language: meters, charger, strategies and stages use each
+other's words, and who reads one of them should find the next on the same page.
 """
 
 from __future__ import annotations
@@ -477,17 +480,6 @@ class Hold:
     until_s: float | None = None
 
 
-LIMIT_LABEL = "energy limit"
-"""How the record of a write that sets nothing but the charger's energy limit begins."""
-
-
-def limit_label(limit_wh: float | None) -> str:
-    """Return what such a write is called in records; None where the limit is not known."""
-    if limit_wh is None:
-        return f"{LIMIT_LABEL} unknown"
-    return f"{LIMIT_LABEL} none" if isinf(limit_wh) else f"{LIMIT_LABEL} {limit_wh:.10g} Wh"
-
-
 @dataclass(frozen=True, slots=True)
 class Send:
     """One write: the command it stands for, its keys, and whether it is a safety reduction."""
@@ -496,12 +488,6 @@ class Send:
     settings: Settings
     safety: bool
     reason: str
-
-    @property
-    def label(self) -> str:
-        """Return what it is called in records: its command, or the energy limit where it sets only that."""
-        limit_wh = self.settings.energy_limit_wh
-        return limit_label(limit_wh) if self.settings.limit_only else str(self.command)
 
 
 Action = Send | Hold

@@ -6,6 +6,7 @@ from typing import Any
 
 from controller.cars.car import describe
 from controller.cars.state_of_charge import Soc
+from controller.ledger.intent_store import label
 from controller.ledger.ledger import Ledger
 from controller.ledger.tick_store import ReadingRow, TickStore
 from controller.limits import Limits
@@ -69,7 +70,7 @@ class TickRecord:
         return self._ticks.record_decision(
             in_force=str(decision.in_force),
             wish=f"{decision.wish.target}: {decision.wish.reason}",
-            action=f"send {action.label}" if isinstance(action, Send) else "hold",
+            action=f"send {label(action)}" if isinstance(action, Send) else "hold",
             reason=action.reason,
             ceiling=_ceiling_text(decision),
             facts=_facts(snap, decision, state, plan, soc, self._limits),

@@ -6,13 +6,12 @@ intent is closed by what that read shows, also one that an earlier run left open
 
 import logging
 
-from controller.ledger.intent_store import IntentStore
+from controller.ledger.intent_store import LIMIT_LABEL, IntentStore, label, limit_label
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
 from controller.line import guard
 from controller.line.pipeline import LoopState
 from controller.model import (
-    LIMIT_LABEL,
     Charge,
     Charger,
     Force,
@@ -22,7 +21,6 @@ from controller.model import (
     SiteSnapshot,
     WriteOutcome,
     amps,
-    limit_label,
 )
 from controller.units import MAX_CURRENT_A
 
@@ -42,11 +40,11 @@ class Writes:
 
     async def send(self, action: Send) -> WriteOutcome:
         """Record the intent, send, record the answer."""
-        keys, label = action.settings.keys(), action.label
+        keys, name = action.settings.keys(), label(action)
         alone = action.settings.limit_only
         if (self._limit if alone else self._open) is not None:
             self._intents.close("superseded", limits=alone)
-        intent = self._intents.record(label, keys, safety=action.safety, reason=action.reason)
+        intent = self._intents.record(name, keys, safety=action.safety, reason=action.reason)
         if alone:
             self._limit = intent
         else:
@@ -58,7 +56,7 @@ class Writes:
             "event=write_%s %s command=%r safety=%s reason=%r",
             outcome.kind,
             text,
-            label,
+            name,
             action.safety,
             action.reason,
         )

@@ -15,6 +15,9 @@ from math import exp
 
 from strategies.economics import Economics, Leaning
 
+SURE_W = 1e-6
+"""Below this there is no doubt: its inverse would be no number any more."""
+
 NEXT_S = Leaning(104.4, -0.831)
 NOW_S = Leaning(287.1, -0.531)
 MEAN_S = Leaning(490.8, -2.37)
@@ -157,7 +160,7 @@ def doubt_ct(
     (spread_w - |p - soon_w|)^2 / (4 spread_w) more than beside `soon_w` itself; off is the reference. So the
     ampere is chosen below the surplus where import is dear, and above it where the sun would be lost.
     """
-    if spread_w <= 0:
+    if spread_w < SURE_W:
         return [0.0] * len(powers_w)
     per_w2 = economics.spread_ct * duration_s / 3.6e6 / (4 * spread_w)
     idle_w = max(spread_w - abs(soon_w), 0.0)

@@ -3,18 +3,22 @@
 import json
 import uuid
 from collections.abc import Mapping
+from math import isinf
 from typing import Any, Literal
 
 from controller.clock import Clock
 from controller.ledger.ledger import Ledger
 from controller.ledger.writer import Job
-from controller.model import LIMIT_LABEL
+from controller.model import Send
 
 MOST_WRITES = 500
 """More than a day may hold."""
 
 BOOT = "boot"
 """The kept state that says since which intent monotonic times are of this life of the machine."""
+
+LIMIT_LABEL = "energy limit"
+"""How the record of a write that sets nothing but the charger's energy limit begins."""
 
 Closed = Literal["applied", "not_applied", "superseded"]
 
@@ -103,3 +107,16 @@ class IntentStore:
         row = int(last[0][0]) if last else 0
         self._ledger.save_state(BOOT, {"boot": boot, "row": row})
         return row
+
+
+def label(action: Send) -> str:
+    """Return what a write is called in records: its command, or the energy limit where it sets only that."""
+    settings = action.settings
+    return limit_label(settings.energy_limit_wh) if settings.limit_only else str(action.command)
+
+
+def limit_label(limit_wh: float | None) -> str:
+    """Return what a write of the energy limit alone is called in records; None where it is not known."""
+    if limit_wh is None:
+        return f"{LIMIT_LABEL} unknown"
+    return f"{LIMIT_LABEL} none" if isinf(limit_wh) else f"{LIMIT_LABEL} {limit_wh:.10g} Wh"

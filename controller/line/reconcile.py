@@ -63,12 +63,9 @@ def observe(
         after = _yielded(after, now_s)
         notes.append("settings were changed from outside: " + _difference(link.knobs, knobs))
     plugged = begun.connected and not link.connected
-    after = replace(
-        _with_report(after, knobs, status),
-        unasked=_unasked(begun, reported, plugged=plugged or not link.known),
-        idle_since_s=_idle_since_s(after, reported, status, now_s),
-        too_much=after.too_much and not after.yielded,
-    )
+    unasked = _unasked(begun, reported, plugged=plugged or not link.known)
+    idle_since_s = _idle_since_s(after, reported, status, now_s)
+    after = _with_report(after, knobs, status, unasked, idle_since_s)
     return _with_offer(after, status, now_s, limits, held), tuple(notes)
 
 
@@ -93,7 +90,7 @@ def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
     if plugged:
         notes.append("a car was plugged in")
     too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
-    return replace(link, too_much=too_much), notes
+    return (link if too_much == link.too_much else replace(link, too_much=too_much)), notes
 
 
 def _one_stay(before: Link, begun: Link, status: ChargerStatus) -> bool:
@@ -109,6 +106,8 @@ def _with_write_followed(
     notes: list[str] = []
     pending, unseen, too_much = link.pending, link.unseen, link.too_much
     ignored = stop_ignored(knobs, status)
+    if pending is None and unseen is None and ignored == link.stop_ignored:
+        return link, notes  # nothing is on its way, as nearly always
     if unseen is not None and status.data_s >= unseen.sent_s + unseen.patience_s(limits):
         unseen = None
     if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S:
@@ -153,8 +152,10 @@ def _idle_since_s(link: Link, reported: Command, status: ChargerStatus, now_s: f
     return None
 
 
-def _with_report(link: Link, knobs: Knobs, status: ChargerStatus) -> Link:
-    """Return the link with what the status says of the charger itself."""
+def _with_report(
+    link: Link, knobs: Knobs, status: ChargerStatus, unasked: bool, idle_since_s: float | None
+) -> Link:
+    """Return the link with what the status says of the charger itself and of the car on it."""
     return replace(
         link,
         knobs=knobs,
@@ -162,6 +163,9 @@ def _with_report(link: Link, knobs: Knobs, status: ChargerStatus) -> Link:
         uptime_ms=status.uptime_ms if status.uptime_ms is not None else link.uptime_ms,
         reboot_count=status.reboot_count if status.reboot_count is not None else link.reboot_count,
         session_wh=status.session_wh,
+        unasked=unasked,
+        idle_since_s=idle_since_s,
+        too_much=link.too_much and not link.yielded,
     )
 
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,18 @@ def test_a_day_is_described_by_its_ramps() -> None:
     assert (seen.ramps, seen.word, seen.load_steps) == (47, "broken", 0)
     assert (seen.hours_one_phase, seen.hours_three_phases) == (2.0, 0.0)
     assert (seen.pv_kwh, seen.load_kwh) == (pytest.approx(6.0), pytest.approx(2.0))
+
+
+def test_a_lost_day_says_what_it_lost_by() -> None:
+    """2 kWh less sun are 2 x 12 ct, 1 kWh more grid 12 ct, 40 fewer commands and 2 more changes 2.2 ct."""
+    ours = replace(result("surplus", "x", 20.0, 0.0, 60), phase_changes=6)
+    theirs = replace(
+        ours, ev_kwh=41.0, import_ev_kwh=1.0, writes=100, phase_changes=4, cost_ct=ours.cost_ct - 38.2
+    )
+    assert tables.why(ours, theirs) == (
+        "2.0 kWh less sun +24 ct, 1.0 kWh more grid +12 ct, switching +2 ct, all phase changes used"
+    )
+    assert tables.why(replace(theirs, writes=195), ours).endswith("switching -2 ct, all commands used")
 
 
 def test_a_crooked_table_is_an_error() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import controller.daemon  # noqa: F401 - what the service has loaded: its memory is what must not grow
 from controller.limits import Limits
 from controller.model import Strategy
 from strategies.fast import Fast

@@ -16,7 +16,7 @@ from pathlib import Path
 from controller.cars.learning import garage
 from controller.clock import SimClock
 from controller.ledger.gate_store import restored
-from controller.ledger.intent_store import IntentStore
+from controller.ledger.intent_store import IntentStore, label
 from controller.ledger.leash_store import LeashStore
 from controller.ledger.ledger import Ledger
 from controller.ledger.session_store import SessionStore
@@ -204,7 +204,7 @@ class Year(World):
             )
         )
         self.intents.close("superseded", limits=send.settings.limit_only)
-        intent = self.intents.record(send.label, keys, safety=send.safety, reason=send.reason[:80])
+        intent = self.intents.record(label(send), keys, safety=send.safety, reason=send.reason[:80])
         kind = OutcomeKind.UNKNOWN if self.cloud_down else OutcomeKind.ACCEPTED
         self.intents.answered(intent, WriteOutcome(kind).kind, "")
 
