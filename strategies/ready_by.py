@@ -18,6 +18,12 @@ WAKING_S = 60.0
 """A car that takes nothing of the least current for so long is offered all there is (chosen; a start takes
 half a minute at most)."""
 
+KEPT_WRITES = 3
+"""So many commands are kept for the last minutes: a start, full power, and one that is lost (chosen)."""
+
+WINDOW_S = 900.0
+"""A spent write budget is whole again after this long without a command."""
+
 PHASE_DEAD_S = 60.0
 """Charging that a change of phases costs (chosen: twice the default of [gate] phase_dead_s)."""
 
@@ -60,7 +66,7 @@ class ReadyBy:
         """Return what the engine wants at the plan's value, or full power when time has come."""
         economics = planned_economics(snap, self.value_ct_per_kwh)
         wish, past = work_function.decide(snap, memory.past, economics)
-        wish = explained(snap, kept(snap, wish, economics), economics)
+        wish = explained(snap, sparing(snap, kept(snap, wish, economics)), economics)
         urgent = overdue(snap, memory.urgent_at_s)
         if urgent is not None:
             return full_power(snap, urgent, wish), Standing(past, urgent.at_s, memory.called_s)
@@ -137,6 +143,16 @@ def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
         best = here
     reason = f"the phases are not changed: {target.phases} could not bring what is needed in time"
     return Wish(best, reason, wish.facts)
+
+
+def sparing(snap: SiteSnapshot, wish: Wish) -> Wish:
+    """Return the wish, or what is in force where the sun would use up the commands that the end needs."""
+    left = snap.admissible.writes_left
+    if left is None or left > KEPT_WRITES or wish.target == snap.in_force:
+        return wish
+    if _late(snap, LATEST_START_MARGIN_S + WINDOW_S) is None:
+        return wish
+    return Wish(snap.in_force, "no move: the commands that are left are kept for full power", wish.facts)
 
 
 def _in_time_after(snap: SiteSnapshot, target: Command) -> bool:

@@ -3,7 +3,7 @@
 import os
 from itertools import chain, repeat
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from controller.days.backtest_session import Foreknowledge, Session, run_session
@@ -30,6 +30,15 @@ QUARTERS = st.lists(st.sampled_from([5.0, 15.0, 30.0, 32.0, 45.0]), min_size=16,
     promised_w=st.sampled_from([-500.0, 3_000.0, 8_000.0, 12_000.0]),
     prices_ct=QUARTERS,
 )
+@example(
+    minutes=99,
+    into_s=0,
+    share=0.375,
+    beyond_wh=0.0,
+    sun=[(60, 0), (20, 8864)],
+    promised_w=8000.0,
+    prices_ct=[15.0, 5.0, 5.0, 32.0, 15.0, 30.0, 15.0, *[5.0] * 9],
+)  # a sun that jumps every minute used up the commands, and full power came eleven minutes late
 def test_no_departure_is_missed_that_could_be_met(
     minutes: int,
     into_s: int,
