@@ -89,23 +89,14 @@ def decide(
 
     here = index_of(snap, min_a, max_a)
     may = allowed(min_a, max_a, here, snap.admissible, never_off=never_off)
-    points = set_points(min_a, max_a)
     priced = _priced(standing, here, metric)
-    best, runner_up = here, -1
-    limit, near = standing[here] - EPSILON_CT, float("inf")
-    for index, cost in enumerate(priced):
-        if index == here or (points[index].current_a == 0 and (never_off or points[here].current_a == 0)):
-            continue
-        if may[index] and cost < limit:
-            best, limit = index, cost
-        if cost < near:
-            runner_up, near = index, cost
+    best, rival = _best(priced, here, may, never_off=never_off)
     race = explanation.Race(
         min_a=min_a,
         max_a=max_a,
         here=here,
         target=best,
-        rival=best if best != here else runner_up,
+        rival=rival,
         powers_w=powers_w,
         running=running,
         standing=standing,
@@ -167,6 +158,24 @@ def _relaxed(raw: Sequence[float], metric: Metric) -> list[float]:
         cap = min([least[other] + steps_ct[other ^ group] for other in range(4)])
         capped.extend([cost if cost < cap else cap for cost in raw[a:b]])
     return capped
+
+
+def _best(priced: Sequence[float], here: int, may: Sequence[bool], *, never_off: bool) -> tuple[int, int]:
+    """Return the set-point to choose, and the rival of `here`: that one, or who is nearest to replacing it.
+
+    The two ways of being off differ in the phases they wait on only: neither is a rival of the other.
+    """
+    offs = group_slices(len(priced))[1][1]
+    best, runner_up = here, -1
+    limit, near = priced[here] - EPSILON_CT, float("inf")
+    for index, cost in enumerate(priced):
+        if index == here or (index < offs and (never_off or here < offs)):
+            continue
+        if may[index] and cost < limit:
+            best, limit = index, cost
+        if cost < near:
+            runner_up, near = index, cost
+    return best, best if best != here else runner_up
 
 
 def _priced(standing: Sequence[float], here: int, metric: Metric) -> list[float]:

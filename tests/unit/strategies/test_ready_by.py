@@ -339,3 +339,42 @@ def test_no_stop_instead_of_a_change_of_phases_that_would_cost_the_departure() -
         command = wish.target
         assert isinstance(command, Charge)
         assert command.phases == 3
+
+
+@pytest.mark.parametrize(
+    ("left", "left_s", "moves"),
+    [(3, 2_000.0, False), (0, 2_000.0, False), (4, 2_000.0, True), (3, 4_000.0, True)],
+)
+def test_the_last_commands_are_kept_for_full_power(left: int, left_s: float, moves: bool) -> None:
+    """3 kWh are missing in 33 min, the sun has gone: it is not followed any more with three commands left."""
+    strategy, command = ReadyBy(), Charge(12, 3)  # type: tuple[ReadyBy, Command]
+    memory, seen = strategy.initial(), set[Command]()
+    for tick in range(24):
+        snap = at(
+            tick * 10.0,
+            4_200.0,
+            command,
+            worth_ct=12.0,
+            needs=(Need(left_s, 3_000.0),),
+            car_power_w=CarTraits().draw_w(command),
+            admissible=Admissible(writes_left=left),
+        )
+        wish, memory = strategy.decide(snap, memory)
+        command = wish.target
+        seen.add(command)
+    assert (seen != {Charge(12, 3)}) is moves
+
+
+def test_full_power_is_not_held_back_by_the_commands_that_are_left() -> None:
+    """They were kept for it."""
+    strategy = ReadyBy()
+    snap = at(
+        0.0,
+        4_200.0,
+        Charge(6, 3),
+        worth_ct=12.0,
+        needs=(Need(1_100.0, 3_000.0),),
+        car_power_w=LEAST_W,
+        admissible=Admissible(writes_left=1),
+    )
+    assert strategy.decide(snap, strategy.initial())[0].target == FULL
