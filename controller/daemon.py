@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from controller.delivery.channels import open_channels
 from controller.departures import Wants
 from controller.events import Event
 from controller.forecast.forecaster import Forecaster
-from controller.interface.assembly import LISTEN_AGAIN_S, open_interface
+from controller.interface.assembly import LISTEN_AGAIN_S, Interface, open_interface
 from controller.ledger import upkeep
 from controller.ledger.ledger import Ledger
 from controller.line.night import is_dark
@@ -64,6 +65,21 @@ def devices_of(settings: Settings, token: TokenSource, clock: SystemClock) -> De
     return Devices(meters["grid"], charger, meters.get("pv"), meters.get("battery"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What was put together from the config: nothing of it runs yet, and it is closed by `_close`."""
+
+    ledger: Ledger
+    notifier: Notifier
+    strategy: Supervised
+    tariffs: Tariffs
+    forecaster: Forecaster
+    loop: Loop
+    interface: Interface
+    announcer: Announcer
+    schedule: Schedule
+
+
 async def run(config: Path) -> None:
     """Run until SIGTERM or SIGINT. Raises ConfigError, StrategyError, LedgerError before anything is sent."""
     settings = load_settings(config)
@@ -78,13 +94,34 @@ async def run(config: Path) -> None:
 
     set_up(settings.log.level, os.environ, secrets)
     faulthandler.enable()
-    choice = settings.strategy
-    strategy = Supervised(
-        choice.name,
-        load_strategy(choice.name, choice.options),
-        lambda name: load_strategy(name, {}),
-        time_limit_s=max(settings.timing.decide_s / 2, 0.5),
-    )
+    parts = _put_together(config, settings, token, clock, held, secrets)
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    _note_start(parts, settings)
+    if parts.interface.wanted:
+        await parts.interface.keep_listening()
+        parts.schedule.every(lambda: LISTEN_AGAIN_S, parts.interface.keep_listening, "interface")
+    parts.schedule.start()
+    parts.announcer.start()
+    parts.notifier.ready()
+    try:
+        await stop.wait()
+    finally:
+        await _close(parts)
+
+
+def _put_together(
+    config: Path,
+    settings: Settings,
+    token: TokenSource,
+    clock: SystemClock,
+    held: list[Callable[[], list[str]]],
+    secrets: Callable[[], list[str]],
+) -> _Parts:
+    """Return the controller the config describes, not yet started; what it keeps secret joins `held`."""
+    strategy = _supervised(settings)
     devices = devices_of(settings, token, clock)
     ledger = Ledger.open(Path(settings.ledger.path), clock)
     notifier = Notifier.from_env()
@@ -114,52 +151,54 @@ async def run(config: Path) -> None:
     ledger.listen(announcer.hear)
     for note in ledger.notes:
         announcer.hear(Event("ledger", "error", note))
-    upkeep.describe_site(
-        ledger, settings.site.timezone, settings.prices.prices(), choice.name, choice.options
-    )
+    choice, zone = settings.strategy, settings.site.timezone
+    upkeep.describe_site(ledger, zone, settings.prices.prices(), choice.name, choice.options)
     schedule = _scheduled(settings, loop, ledger, clock)
-    if tariffs.feeds or tariffs.counts_holidays:
-        schedule.every(lambda: TARIFFS_LOOK_S, tariffs.step, "tariffs")
-    if choice.name != "timers":  # which has nothing to be compared with
-        _judge_days(schedule, NightlyVerdict(config, ledger, clock, settings.site.timezone), settings)
-    schedule.every(lambda: FORECAST_S, forecaster.tick, "forecast")
-    schedule.every(lambda: FORECAST_S, forecaster.fetch_if_due, "forecast-fetch")
-    schedule.every(lambda: PLAN_S, planning.tick, "plan")
-    stop = asyncio.Event()
-    running = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, stop.set)
+    nightly = NightlyVerdict(config, ledger, clock, zone)
+    _schedule_outlook(schedule, settings, tariffs, nightly, forecaster, planning)
+    return _Parts(ledger, notifier, strategy, tariffs, forecaster, loop, interface, announcer, schedule)
+
+
+def _supervised(settings: Settings) -> Supervised:
+    """Return the strategy that was chosen, limited in time. Raises StrategyError."""
+    choice = settings.strategy
+    return Supervised(
+        choice.name,
+        load_strategy(choice.name, choice.options),
+        lambda name: load_strategy(name, {}),
+        time_limit_s=max(settings.timing.decide_s / 2, 0.5),
+    )
+
+
+def _note_start(parts: _Parts, settings: Settings) -> None:
+    """Put on record that it starts, and after what; a foreign strategy that keeps failing is replaced."""
+    ledger, strategy = parts.ledger, parts.strategy
     if ledger.unclean_starts(EVER_S):
         ledger.record_event(
             "unclean", "warning", "the run before did not end in order: killed, hung, no power"
         )
-    if ledger.unclean_starts(WINDOW_S) >= FAULTS and not is_built_in(choice.name):
-        loop.replace_strategy()
+    if ledger.unclean_starts(WINDOW_S) >= FAULTS and not is_built_in(settings.strategy.name):
+        parts.loop.replace_strategy()
     ledger.record_event("start", "info", f"started with strategy {strategy.name}")
     log.info("event=start strategy=%s charger=%s", strategy.name, settings.charger.serial)
-    if interface.wanted:
-        await interface.keep_listening()
-        schedule.every(lambda: LISTEN_AGAIN_S, interface.keep_listening, "interface")
-    schedule.start()
-    announcer.start()
-    notifier.ready()
+
+
+async def _close(parts: _Parts) -> None:
+    """End everything in order: the jobs before the charger is left to itself, the ledger last."""
+    parts.notifier.stopping()
+    await parts.schedule.stop()
+    await parts.interface.close()
+    await parts.forecaster.close()
     try:
-        await stop.wait()
-    finally:
-        notifier.stopping()
-        await schedule.stop()
-        await interface.close()
-        await forecaster.close()
-        try:
-            async with asyncio.timeout(STOP_S):
-                await loop.stop()
-        except TimeoutError:
-            log.warning("event=stop_timeout the charger did not answer in %.0f s", STOP_S)
-        await announcer.close()
-        await tariffs.close()
-        ledger.record_event("stop", "info", "stopped")
-        ledger.close()
-        log.info("event=stop")
+        async with asyncio.timeout(STOP_S):
+            await parts.loop.stop()
+    except TimeoutError:
+        log.warning("event=stop_timeout the charger did not answer in %.0f s", STOP_S)
+    await parts.announcer.close()
+    await parts.tariffs.close()
+    parts.ledger.record_event("stop", "info", "stopped")
+    parts.ledger.close()
+    log.info("event=stop")
 
 
 def _announcer(
@@ -238,6 +277,24 @@ def _scheduled(settings: Settings, loop: Loop, ledger: Ledger, clock: SystemCloc
     schedule.every(lambda: timing.decide_s, loop.decide, "decide")
     schedule.daily(3, 17, settings.site.timezone, maintain, "maintain")
     return schedule
+
+
+def _schedule_outlook(
+    schedule: Schedule,
+    settings: Settings,
+    tariffs: Tariffs,
+    nightly: NightlyVerdict,
+    forecaster: Forecaster,
+    planning: Planning,
+) -> None:
+    """Add what looks beyond the moment: prices, the day that was, the sun, the plan."""
+    if tariffs.feeds or tariffs.counts_holidays:
+        schedule.every(lambda: TARIFFS_LOOK_S, tariffs.step, "tariffs")
+    if settings.strategy.name != "timers":  # which has nothing to be compared with
+        _judge_days(schedule, nightly, settings)
+    schedule.every(lambda: FORECAST_S, forecaster.tick, "forecast")
+    schedule.every(lambda: FORECAST_S, forecaster.fetch_if_due, "forecast-fetch")
+    schedule.every(lambda: PLAN_S, planning.tick, "plan")
 
 
 def _judge_days(schedule: Schedule, nightly: NightlyVerdict, settings: Settings) -> None:

@@ -344,6 +344,8 @@ class Admissible:
     """How long a stop made now bars the next start."""
     writes_left: int | None = None
     """How many writes for comfort may leave at once, None: no end."""
+    writes_left_today: int | None = None
+    """How many are left of the day's; they come back a day after they were used."""
 
 
 @dataclass(frozen=True, slots=True)

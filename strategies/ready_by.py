@@ -1,9 +1,9 @@
 """Ready by the departure, as cheaply as prices and sun allow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from controller.model import NEUTRAL_CAR, Charge, Command, Memory, Need, Off, SiteSnapshot, Wish
-from controller.units import FULL_POWER_SHARE, LATEST_RAISE_MARGIN_S, LATEST_START_MARGIN_S
+from controller.units import DAY_S, FULL_POWER_SHARE, LATEST_RAISE_MARGIN_S, LATEST_START_MARGIN_S
 from strategies import work_function
 from strategies.economics import Economics
 from strategies.options import check_number, planned_economics
@@ -20,6 +20,9 @@ half a minute at most)."""
 
 KEPT_WRITES = 3
 """So many commands are kept for the last minutes: a start, full power, and one that is lost (chosen)."""
+
+KEPT_TODAY = 4
+"""The same of the day's commands, with the stop that may come before."""
 
 WINDOW_S = 900.0
 """A spent write budget is whole again after this long without a command."""
@@ -65,7 +68,7 @@ class ReadyBy:
     def decide(self, snap: SiteSnapshot, memory: Memory) -> tuple[Wish, Memory]:
         """Return what the engine wants at the plan's value, or full power when time has come."""
         economics = planned_economics(snap, self.value_ct_per_kwh)
-        wish, past = work_function.decide(snap, memory.past, economics)
+        wish, past = work_function.decide(spared(snap), memory.past, economics)
         wish = explained(snap, sparing(snap, kept(snap, wish, economics)), economics)
         urgent = overdue(snap, memory.urgent_at_s)
         if urgent is not None:
@@ -143,6 +146,19 @@ def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
         best = here
     reason = f"the phases are not changed: {target.phases} could not bring what is needed in time"
     return Wish(best, reason, wish.facts)
+
+
+def spared(snap: SiteSnapshot) -> SiteSnapshot:
+    """Return the snapshot, only a stop allowed where a departure needs what is left of the day's commands.
+
+    They come back a day later only: who follows the sun to the last one cannot start for the departure.
+    """
+    left = snap.admissible.writes_left_today
+    if left is None or left > KEPT_TODAY:
+        return snap
+    if not any(need.need_wh > 0 and need.at_s - snap.now_s < DAY_S for need in snap.needs):
+        return snap
+    return replace(snap, admissible=replace(snap.admissible, only_stop=True))
 
 
 def sparing(snap: SiteSnapshot, wish: Wish) -> Wish:

@@ -30,6 +30,11 @@ def left(writes_s: Times, now_s: float, limits: Limits, *, stopping: bool = Fals
     return max(min(limits.comfort_writes_per_window - window, limits.writes_per_day - kept - day), 0)
 
 
+def left_today(writes_s: Times, now_s: float, limits: Limits) -> int:
+    """Return how many writes for comfort but stops the last 24 hours have left, whatever the window says."""
+    return max(limits.writes_per_day - _kept(limits) - len(_since(writes_s, now_s - DAY_S)), 0)
+
+
 def next_s(writes_s: Times, limits: Limits) -> float | None:
     """Return when the window lets the next write for comfort through."""
     recent = writes_s[-limits.comfort_writes_per_window :]

@@ -76,6 +76,7 @@ def admissible(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits)
         phase_change_holds_s=limits.phase_change_min_s,
         stop_holds_s=stop_holds_s(state, limits),
         writes_left=budget.left(writes_s, now_s, limits),
+        writes_left_today=budget.left_today(writes_s, now_s, limits),
     )
 
 

@@ -144,7 +144,7 @@ def test_a_free_gate_tells_the_limits() -> None:
     """All at once, from 6 to 16 A, on one and three phases."""
     told = admissible(GateState(), link_of(), snap_of(), LIMITS)
     held = (LIMITS.phase_change_min_s, LIMITS.min_off_s)
-    assert told == Admissible(0.0, 0.0, 0.0, 6, 16, (1, 3), False, 6, *held, LIMITS.comfort_writes_per_window)
+    assert told == Admissible(0.0, 0.0, 0.0, 6, 16, (1, 3), False, 6, *held, 9, 190)
 
 
 def test_a_busy_gate_tells_how_long() -> None:
@@ -153,9 +153,7 @@ def test_a_busy_gate_tells_how_long() -> None:
     status = ChargerStatus(NOW_S - 1, NOW_S - 1, hardware_limit_a=13)
     told = admissible(state, link_of(), snap_of(charger=status, car=CarTraits(min_current_a=8)), LIMITS)
     held = (LIMITS.phase_change_min_s, LIMITS.min_off_s)
-    assert told == Admissible(
-        0.0, 200.0, 400.0, 8, 13, (1, 3), False, 5, *held, LIMITS.comfort_writes_per_window
-    )
+    assert told == Admissible(0.0, 200.0, 400.0, 8, 13, (1, 3), False, 5, *held, 9, 190)
 
 
 def test_a_phase_change_under_way_bars_the_next_for_a_moment() -> None:
