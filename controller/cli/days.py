@@ -3,12 +3,16 @@
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from controller.cli.terminal import bar, escaped, out, write_json
 from controller.errors import ConfigError
+
+if TYPE_CHECKING:
+    from controller.limits import Limits
+    from controller.simulation.demo import DemoResult
 
 commands = typer.Typer()
 
@@ -67,7 +71,7 @@ def demo(
 
     from controller.limits import Limits
     from controller.plugins import load_strategy
-    from controller.simulation.demo import draw, run_demo
+    from controller.simulation.demo import run_demo
     from controller.simulation.serve import HouseOptions
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,9 +90,18 @@ def demo(
                 name=strategy,
             )
         )
-    totals = result.totals
+    rows = _demo_rows(result, limits)
+    rows.append(("plot", _drawn(result, folder / "demo.png", f"{strategy}, {sky} sky, seed {seed}")))
     table = Table(box=None, show_header=False)
-    rows = [
+    for name, value in rows:
+        table.add_row(name, escaped(value))
+    out.print(table)
+
+
+def _demo_rows(result: "DemoResult", limits: "Limits") -> list[tuple[str, str]]:
+    """Return what the day brought, a name and a text a row."""
+    totals = result.totals
+    return [
         ("car", f"{result.car_wh / 1000:.1f} kWh"),
         ("  from the sun", f"{totals.pv_wh / 1000:.1f} kWh"),
         ("  from the grid", f"{totals.grid_wh / 1000:.1f} kWh"),
@@ -107,15 +120,17 @@ def demo(
         ("over the wire", f"{result.meter_reads} Modbus and {result.http_requests} HTTP requests"),
         ("ledger", f"{result.ledger}, for: ampilot replay --ledger {result.ledger}"),
     ]
+
+
+def _drawn(result: "DemoResult", plot: Path, title: str) -> str:
+    """Draw the day and return where it is, or why it could not be drawn."""
+    from controller.simulation.demo import draw
+
     try:
-        plot = folder / "demo.png"
-        draw(result, plot, f"{strategy}, {sky} sky, seed {seed}")
-        rows.append(("plot", str(plot)))
+        draw(result, plot, title)
     except ConfigError as error:
-        rows.append(("plot", str(error)))
-    for name, value in rows:
-        table.add_row(name, escaped(value))
-    out.print(table)
+        return str(error)
+    return str(plot)
 
 
 @commands.command()
@@ -177,10 +192,33 @@ def backtest(
         )
         score_sessions(asked)
         return
+    rows = _scored_days(
+        traces, strategy, import_ct, export_ct, value_ct, solar_share, scale_pv, with_oracle=oracle
+    )
+    if json_file is not None:
+        write_json(json_file, rows)
+    _print_backtest(rows)
+    if plot is not None:
+        from controller.plots.days import plot_backtest
+
+        plot_backtest(rows, plot)
+
+
+def _scored_days(
+    traces: list[Path],
+    strategy: str,
+    import_ct: float,
+    export_ct: float,
+    value_ct: float,
+    solar_share: float | None,
+    scale_pv: float,
+    *,
+    with_oracle: bool,
+) -> list[dict[str, Any]]:
+    """Return what came of every day, rounded; prices in ct/kWh. Raises ConfigError without a day."""
     from controller.days.backtest import run_day, scaled
     from controller.days.traces import read_days
     from controller.model import Prices
-    from controller.plots.days import plot_backtest
     from controller.plugins import load_strategy, money_options
 
     chosen = load_strategy(strategy, money_options(strategy, value_ct, solar_share))
@@ -191,13 +229,11 @@ def backtest(
         if not days:
             raise ConfigError("the traces hold no day of at least 20 h")
         for day in progress.track(days, description="days"):
-            result = run_day(scaled(day, scale_pv), chosen, strategy, prices, value_ct, with_oracle=oracle)
+            result = run_day(
+                scaled(day, scale_pv), chosen, strategy, prices, value_ct, with_oracle=with_oracle
+            )
             rows.append({k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(result).items()})
-    if json_file is not None:
-        write_json(json_file, rows)
-    _print_backtest(rows)
-    if plot is not None:
-        plot_backtest(rows, plot)
+    return rows
 
 
 def _print_backtest(rows: list[dict[str, Any]]) -> None:
