@@ -12,19 +12,12 @@ from controller.limits import Limits
 PLENTY = 100_000
 
 ALL = "none of them"
-LIFTED: dict[str, tuple[str, ...]] = {
+_ONE_BY_ONE: dict[str, tuple[str, ...]] = {
     "no write budget": ("writes_per_window", "writes_per_day"),
     "no least times": ("min_on_s", "min_off_s"),
     "no phase limits": ("phase_change_min_s", "phase_changes_per_day"),
-    ALL: (
-        "writes_per_window",
-        "writes_per_day",
-        "min_on_s",
-        "min_off_s",
-        "phase_change_min_s",
-        "phase_changes_per_day",
-    ),
 }
+LIFTED = {**_ONE_BY_ONE, ALL: tuple(key for keys in _ONE_BY_ONE.values() for key in keys)}
 """By name: which limits are lifted; counts become plenty, times nothing. Prices that rise as a budget empties
 stay low then."""
 
