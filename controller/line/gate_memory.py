@@ -49,6 +49,10 @@ def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateStat
         return replace(state, on_since_s=now_s if charging else None, off_since_s=None if charging else now_s)
     if charging and state.on_since_s is None:
         return replace(state, on_since_s=now_s, off_since_s=None, own_start=False)
+    if _stopping(state):
+        if charging:  # the stop has not arrived: what we started goes on, and for as long as it should
+            return replace(state, off_since_s=None)
+        return state if link.pending is not None else replace(state, on_since_s=None, own_start=False)
     if not charging and state.on_since_s is not None:
         never_began = state.own_start and link.pending is not None and link.pending.failed
         off_since_s = state.off_since_s if never_began else now_s
@@ -57,6 +61,11 @@ def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateStat
     if charging and unanswered != state.unanswered:
         return replace(state, unanswered=unanswered)
     return state
+
+
+def _stopping(state: GateState) -> bool:
+    """Return whether a stop of ours was sent and is not known to have arrived."""
+    return state.on_since_s is not None and (state.off_since_s or 0.0) > state.on_since_s
 
 
 def raises(present: Command, target: Command) -> bool:
@@ -94,8 +103,9 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
         return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
     if not again and isinstance(action.command, Off) and isinstance(link.in_force, Charge):
         # A box that loses the current of a start is left in peace as long as a car that takes nothing.
+        # The time of the start is kept: should this stop not arrive, it has not ended the charging.
         in_vain = state.unanswered or link.too_much
-        return replace(state, on_since_s=None, off_since_s=now_s, unanswered=in_vain)
+        return replace(state, off_since_s=now_s, unanswered=in_vain)
     return state
 
 

@@ -259,7 +259,7 @@ class House(RuleBasedStateMachine):
             self._domain(sent)
             self._distance(index)
             self._raise(sent)
-            self._times(index)
+            self.keeps_its_times(index)
         self.checked = len(self.world.sent)
         self._budget()
 
@@ -299,7 +299,8 @@ class House(RuleBasedStateMachine):
             more_a = command.current_a - (sent.before_a if in_use else 0)
             assert sent.meter_a[phase] + more_a <= FUSE_A - MARGIN_A + 1e-6, "raised beyond the fuse"
 
-    def _times(self, index: int) -> None:
+    def keeps_its_times(self, index: int) -> None:
+        """Hold one write against the least time on and the distance and number of phase changes."""
         sent = self.world.sent[index]
         since_s = max(sent.at_s - 300, self.world.plugged_s - 1)  # the start of another plug-in is another's
         earlier = [item for item in self.world.sent[:index] if item.at_s > since_s]
@@ -356,6 +357,20 @@ def at_length(machine: type[House]) -> type[TestCase]:
 
 
 TestLongHouse = at_length(House)
+
+
+def test_a_stop_for_safety_that_was_lost_leaves_the_least_time_on() -> None:
+    """A start, a dead cloud that swallows the blind stop of 220 s later, and power that is dear at once."""
+    house = House()
+    house.morning(sun_kw=4, pick=House.names.index("ready_by"))
+    house.cloud(seconds=218, share=0.08)
+    house.plan_says(seconds=248, value_ct=-10.0)
+    house.late_write(late_s=2.4)
+    house.cloud_down(seconds=136)
+    house.plan_says(seconds=376, value_ct=-10.0)
+    assert any(sent.send.safety for sent in house.world.sent)
+    for index in range(len(house.world.sent)):
+        house.keeps_its_times(index)
 
 
 class Commuter(House):

@@ -523,7 +523,23 @@ def test_a_start_is_remembered_whole() -> None:
 def test_a_stop_for_safety_is_remembered_whole() -> None:
     """It begins the pause and is counted apart; it is no raise."""
     after = wrote(USED, send(Off(), True, force=Force.OFF), link_of(), NOW_S)
-    assert after == replace(USED, on_since_s=None, off_since_s=NOW_S, safety_writes_s=(NOW_S - 3000, NOW_S))
+    assert after == replace(USED, off_since_s=NOW_S, safety_writes_s=(NOW_S - 3000, NOW_S))
+
+
+def test_a_stop_that_does_not_arrive_has_not_ended_the_charging() -> None:
+    """While it is on its way the pause runs; seen, the start is over; lost, the start is ours as before."""
+    stop = send(Off(), True, force=Force.OFF)
+    way = Pending(Off(), stop.settings, NOW_S, raising=False)
+    stopping = wrote(USED, stop, link_of(), NOW_S)
+    off = link_of(Off(), pending=way)
+    assert follow(stopping, off, link_of(), NOW_S + 5) == stopping
+    arrived = follow(stopping, link_of(Off()), off, NOW_S + 5)
+    assert arrived == replace(stopping, on_since_s=None, own_start=False)
+    lost = replace(way, failed=True)
+    going_on = follow(stopping, link_of(pending=lost), off, NOW_S + 10)
+    assert going_on == replace(stopping, off_since_s=None)
+    late = follow(going_on, link_of(Off()), link_of(pending=lost), NOW_S + 20)
+    assert late == replace(going_on, on_since_s=None, off_since_s=NOW_S + 20, own_start=False)
 
 
 def test_a_step_on_the_same_phases_is_a_write_and_no_more() -> None:
