@@ -205,11 +205,17 @@ def sent(link: Link, command: Command, settings: Settings, now_s: float, *, rais
         phases_set=phases_set,
         pending=pending,
         unseen=pending if raising else link.unseen,
-        recent=(*[item for item in link.recent if now_s - item[0] < LATE_S], (now_s, settings)),
+        recent=(*[item for item in link.recent if _kept(item, link, settings, now_s)], (now_s, settings)),
         last_write_s=now_s,
         phase_write_s=now_s if switching else link.phase_write_s,
         unasked=False,
     )
+
+
+def _kept(item: tuple[float, Settings], link: Link, settings: Settings, now_s: float) -> bool:
+    """Return whether an earlier write may still show; of one asked for all day, only the last is kept."""
+    sent_s, asked = item
+    return now_s - sent_s < LATE_S or (asked != settings and _may_show(sent_s, link, now_s))
 
 
 def answered(link: Link, outcome: WriteOutcome) -> Link:
@@ -258,8 +264,11 @@ def _replugged(link: Link, status: ChargerStatus) -> bool:
 
 
 def _foreign(link: Link, knobs: Knobs, now_s: float) -> bool:
-    """Return whether somebody else moved a knob: it changed to what none of our late writes asked for."""
-    asked = [settings for sent_s, settings in link.recent if now_s - sent_s < LATE_S]
+    """Return whether somebody else moved a knob: it changed to what none of our late writes asked for.
+
+    It changed at any time since the last read: after hours without one, so may a write from before them.
+    """
+    asked = [settings for sent_s, settings in link.recent if _may_show(sent_s, link, now_s)]
     for name in ("current_a", "force", "phase_mode"):
         now, before = getattr(knobs, name), getattr(link.knobs, name)
         if now == before or before is None:
@@ -267,6 +276,12 @@ def _foreign(link: Link, knobs: Knobs, now_s: float) -> bool:
         if not any(getattr(settings, name) == now for settings in asked):
             return True
     return False
+
+
+def _may_show(sent_s: float, link: Link, now_s: float) -> bool:
+    """Return whether a write sent then may have arrived after the last read."""
+    last_read_s = now_s if link.seen_data_s is None else link.seen_data_s
+    return last_read_s - sent_s < LATE_S
 
 
 def _difference(before: Knobs, after: Knobs) -> str:

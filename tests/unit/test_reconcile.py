@@ -181,12 +181,36 @@ def test_a_read_that_should_show_it_and_does_not(after_s: float, failed: bool) -
     assert see(link, 140.0)[1] == (() if failed else ("a write did not arrive: 12 A x3",))
 
 
-@pytest.mark.parametrize(("at_s", "foreign"), [(140.0, False), (229.9, False), (230.0, True), (300.0, True)])
-def test_a_cloud_that_delivers_late_is_not_a_person(at_s: float, foreign: bool) -> None:
-    """Given up, then it appears after all: ours for two minutes after it was sent at 110 s."""
-    lost = see(wrote(110.0), 126.0)[0]
+@pytest.mark.parametrize(
+    ("last_read_s", "at_s", "foreign"),
+    [
+        (126.0, 140.0, False),
+        (229.9, 231.0, False),
+        (230.0, 231.0, True),
+        (299.0, 300.0, True),
+        (126.0, 4000.0, False),  # an hour without a read: it may have come at any time since
+    ],
+)
+def test_a_cloud_that_delivers_late_is_not_a_person(last_read_s: float, at_s: float, foreign: bool) -> None:
+    """Given up, then it appears after all: ours if it came within two minutes after it was sent at 110 s."""
+    lost = see(see(wrote(110.0), 126.0)[0], last_read_s)[0]
     link, _ = see(lost, at_s, requested_a=12)
     assert (link.yielded, link.pending, link.in_force) == (foreign, None, Charge(12, 1))
+
+
+def test_what_was_sent_before_a_silent_cloud_is_ours_after_it() -> None:
+    """The raise was on its way when the reads ended; the stops of the blind time have not made it a person's.
+
+    Of those stops, repeated for an hour, the last one is remembered, and what the last two minutes sent.
+    """
+    link = wrote(110.0)
+    for at_s in range(240, 3840, 60):
+        link = sent(link, Off(), Settings(force=Force.OFF), float(at_s), raising=False)
+    assert [item[1] for item in link.recent] == [RAISE[1], *[Settings(force=Force.OFF)] * 2]
+    after, notes = see(link, 3830.0, requested_a=12)
+    assert (after.yielded, after.in_force) == (False, Charge(12, 1))
+    assert not any("from outside" in note for note in notes)
+    assert see(link, 3830.0, requested_a=11)[0].yielded
 
 
 def test_the_charger_says_less_than_was_asked() -> None:
@@ -331,9 +355,10 @@ def test_what_was_asked_for_once_and_seen_is_a_person_s_the_second_time() -> Non
 
 
 def test_old_writes_are_forgotten_when_the_next_leaves() -> None:
-    """What was sent 120 s ago explains nothing any more."""
-    assert len(sent(wrote(110.0), *REDUCE, 229.9, raising=False).recent) == 2
-    assert len(sent(wrote(110.0), *REDUCE, 230.0, raising=False).recent) == 1
+    """What was sent 120 s before the last read explains nothing any more."""
+    read = see(see(wrote(110.0), 126.0)[0], 229.9)[0]
+    assert len(sent(read, *REDUCE, 240.0, raising=False).recent) == 2
+    assert len(sent(see(read, 230.0)[0], *REDUCE, 240.0, raising=False).recent) == 1
 
 
 @pytest.mark.parametrize(("third_s", "fight"), [(1009.9, True), (1010.0, False)])
