@@ -65,7 +65,9 @@ def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateStat
 
 def _stopping(state: GateState) -> bool:
     """Return whether a stop of ours was sent and is not known to have arrived."""
-    return state.on_since_s is not None and (state.off_since_s or 0.0) > state.on_since_s
+    if state.on_since_s is None or state.off_since_s is None:
+        return False
+    return state.off_since_s >= state.on_since_s  # alike: found charging, and stopped at the first look
 
 
 def raises(present: Command, target: Command) -> bool:
