@@ -88,6 +88,8 @@ def observe(
         return cars, ()
     if not link.connected:
         return (_unplugged(cars) if session.connected else cars), ()
+    if link.told_s is not None and link.told_s < status.data_s:
+        return cars, ()  # this report leaves out what is offered: no draw can be held against it
     before = cars.traits
     cars = _identified(cars, status)
     before = before if cars.session.connected else cars.traits

@@ -6,7 +6,7 @@ cannot falsify it. What cannot be dated is old.
 
 import random
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import isfinite
 
@@ -225,10 +225,12 @@ def _age_s(date: str | None, modified: str | None) -> float:
 
 
 def _http_date(text: str | None) -> datetime | None:
+    """Return a moment a header tells, in UTC where it names no zone that is known; None if it tells none."""
     try:
-        return parsedate_to_datetime(text) if text else None
+        at = parsedate_to_datetime(text) if text else None
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _body_age_s(body: bytes) -> float | None:

@@ -18,6 +18,8 @@ class Link:
     phases_set: int = 3
     knobs: Knobs = Knobs()  # noqa: RUF009 - frozen
     seen_data_s: float | None = None
+    told_s: float | None = None
+    """Of when the last report is that left out no setting known before."""
     uptime_ms: int | None = None
     reboot_count: int | None = None
     connected: bool = False

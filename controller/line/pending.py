@@ -55,6 +55,17 @@ class Knobs:
             )
         )
 
+    def lacks(self, settings: Settings, older: "Knobs") -> bool:
+        """Return whether a key of a write is missing here that was reported before."""
+        return any(
+            wanted is not None and now is None and before is not None
+            for wanted, now, before in (
+                (settings.current_a, self.current_a, older.current_a),
+                (settings.force, self.force, older.force),
+                (settings.phase_mode, self.phase_mode, older.phase_mode),
+            )
+        )
+
     def filled(self, older: "Knobs") -> "Knobs":
         """Return these with what is missing taken from an older report."""
         return Knobs(

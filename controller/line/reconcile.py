@@ -53,7 +53,8 @@ def observe(
         return link, ()
     if link.seen_data_s is not None and status.data_s <= link.seen_data_s:
         return (link if link.pending is None else _with_offer(link, status, now_s, limits, held)), ()
-    knobs = Knobs.of(status).filled(link.knobs)
+    told = Knobs.of(status)
+    knobs = told.filled(link.knobs)
     reported, _ = offered(knobs, status, link.phases_set, held=held)
     begun, notes = _begun(link, status, now_s, limits)
     foreign = _one_stay(link, begun, status) and _foreign(begun, knobs, now_s)
@@ -65,7 +66,7 @@ def observe(
     plugged = begun.connected and not link.connected
     unasked = _unasked(begun, reported, plugged=plugged or not link.known)
     idle_since_s = _idle_since_s(after, reported, status, now_s)
-    after = _with_report(after, knobs, status, unasked, idle_since_s)
+    after = _with_report(after, knobs, status, unasked, idle_since_s, whole=told == knobs)
     return _with_offer(after, status, now_s, limits, held), tuple(notes)
 
 
@@ -108,9 +109,11 @@ def _with_write_followed(
     ignored = stop_ignored(knobs, status)
     if pending is None and unseen is None and ignored == link.stop_ignored:
         return link, notes  # nothing is on its way, as nearly always
-    if unseen is not None and status.data_s >= unseen.sent_s + unseen.patience_s(limits):
-        unseen = None
-    if pending is not None and status.data_s >= pending.sent_s + DELIVERY_S:
+    told = Knobs.of(status)  # a report without the key of a write neither shows it nor that it is missing
+    if unseen is not None and not told.lacks(unseen.settings, knobs):
+        unseen = None if status.data_s >= unseen.sent_s + unseen.patience_s(limits) else unseen
+    judged = pending is not None and not told.lacks(pending.settings, knobs)
+    if pending is not None and judged and status.data_s >= pending.sent_s + DELIVERY_S:
         if knobs.show(pending.settings) and not (ignored and pending.settings.force is Force.OFF):
             link = _arrived(link, pending)
             pending = unseen = None
@@ -153,13 +156,20 @@ def _idle_since_s(link: Link, reported: Command, status: ChargerStatus, now_s: f
 
 
 def _with_report(
-    link: Link, knobs: Knobs, status: ChargerStatus, unasked: bool, idle_since_s: float | None
+    link: Link,
+    knobs: Knobs,
+    status: ChargerStatus,
+    unasked: bool,
+    idle_since_s: float | None,
+    *,
+    whole: bool,
 ) -> Link:
     """Return the link with what the status says of the charger itself and of the car on it."""
     return replace(
         link,
         knobs=knobs,
         seen_data_s=status.data_s,
+        told_s=status.data_s if whole else link.told_s,
         uptime_ms=status.uptime_ms if status.uptime_ms is not None else link.uptime_ms,
         reboot_count=status.reboot_count if status.reboot_count is not None else link.reboot_count,
         session_wh=status.session_wh,
@@ -273,15 +283,16 @@ def _foreign(link: Link, knobs: Knobs, now_s: float) -> bool:
         now, before = getattr(knobs, name), getattr(link.knobs, name)
         if now == before or before is None:
             continue
+        if now is Force.NEUTRAL and link.absent_since_s is not None:
+            continue  # its own reset as the car goes, which is not believed yet
         if not any(getattr(settings, name) == now for settings in asked):
             return True
     return False
 
 
 def _may_show(sent_s: float, link: Link, now_s: float) -> bool:
-    """Return whether a write sent then may have arrived after the last read."""
-    last_read_s = now_s if link.seen_data_s is None else link.seen_data_s
-    return last_read_s - sent_s < LATE_S
+    """Return whether a write sent then may have arrived after the last report of all settings."""
+    return (now_s if link.told_s is None else link.told_s) - sent_s < LATE_S
 
 
 def _difference(before: Knobs, after: Knobs) -> str:

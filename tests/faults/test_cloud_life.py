@@ -354,6 +354,18 @@ async def test_c10_data_that_cannot_be_dated_is_old(tmp_path: Path, bound: Bound
         assert took_s < 660
 
 
+async def test_c10_a_zone_that_nobody_knows_is_utc(tmp_path: Path) -> None:
+    """One of the two dates names a zone that is none: their difference is told all the same."""
+    async with CloudLife(tmp_path, sun_w=4000.0) as life:
+        await life.charging()
+        life.cloud.moved = {
+            "Last-Modified": "Sun, 21 Jun 2026 08:00:00 GMT",
+            "Date": "Sun, 21 Jun 2026 08:00:01 NaNGMT",
+        }
+        await life.run(300)
+        assert life.quality == "FRESH"
+
+
 async def test_c10_a_clock_of_ours_that_is_wrong_changes_nothing(tmp_path: Path) -> None:
     """The age is by the server's two clocks: ours may be a year off."""
     async with CloudLife(tmp_path, sun_w=4000.0) as life:

@@ -59,7 +59,6 @@ class AnyCar(House):
         self.name = name
         self.world = World(STRATEGIES[name](), LIMITS, cars=garage((record,), (named,) if named else ()))
         self.world.box.kind = KINDS[kind]
-        self.checked = 0
         self.world.sun_w = sun_kw * 1000.0
         self.world.run(15)
         self.world.plug()

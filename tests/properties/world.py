@@ -5,7 +5,7 @@ foreign changes comes from what it did itself.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 
 from controller.cars.learning import Garage
@@ -178,6 +178,13 @@ class World:
     meter_frozen: bool = False
     cloud_down: bool = False
     drop_writes: bool = False
+    answers: OutcomeKind = OutcomeKind.ACCEPTED
+    mute: bool = False
+    """The cloud takes writes and tells nothing."""
+    unsaid: frozenset[str] = frozenset()
+    """Settings its reports leave out."""
+    crossing: bool = False
+    """Every second write overtakes the one before it."""
     late_s: float = 1.0
     worth: Worth | None = None
     leaves_s: float | None = None
@@ -217,8 +224,9 @@ class World:
         self.box.second()
         if not self.meter_silent:
             self._read_meter()
-        if not self.cloud_down and int(self.now_s) % 5 == 0:
-            self.reports.append(self.box.status(self.now_s))
+        if not (self.cloud_down or self.mute) and int(self.now_s) % 5 == 0:
+            told = self.box.status(self.now_s)
+            self.reports.append(replace(told, **dict.fromkeys(self.unsaid)))
             self.charger_ok_s = self.now_s
         if (self.now_s - self.last_tick_s) >= TICK_S:
             self._tick()
@@ -301,10 +309,11 @@ class World:
             self.offer_a = 0
         elif isinstance(send.command, Charge):
             self.offer_a, self.offer_phases = send.command.current_a, send.command.phases
-        lost = self.drop_writes or self.cloud_down
+        lost = self.drop_writes or self.cloud_down or self.answers is OutcomeKind.REFUSED
+        slow_s = 15.0 if self.crossing and len(self.sent) % 2 else 0.0
         if not lost:
-            self.under_way.append((self.now_s + self.late_s, keys))
-        kind = OutcomeKind.UNKNOWN if self.cloud_down else OutcomeKind.ACCEPTED
+            self.under_way.append((self.now_s + self.late_s + slow_s, keys))
+        kind = OutcomeKind.UNKNOWN if self.cloud_down else self.answers
         self.state = pipeline.answered(self.state, send.settings, WriteOutcome(kind))
 
     def true_offer(self) -> tuple[int, int]:

@@ -47,12 +47,13 @@ class Cable:
         car: CarState | None = None,
         every_s: float = 5.0,
         yielded: bool = False,
+        untold: bool = False,
     ) -> CarTraits:
         """Let the charger report so often; currents on L1, L2, L3, zero where none is given."""
         drawn = (*currents, 0.0, 0.0, 0.0)[:3]
         state = car or (CarState.CHARGING if max(drawn) > 1 else CarState.WAITING)
         for _ in range(count):
-            self._report(offer, drawn, state, yielded)
+            self._report(offer, drawn, state, yielded, untold)
             self.now_s += every_s
         return self.cars.traits
 
@@ -65,7 +66,9 @@ class Cable:
             self.now_s += 100.0
         return self.cars.traits
 
-    def _report(self, offer: Command, drawn: tuple[float, ...], state: CarState, yielded: bool) -> None:
+    def _report(
+        self, offer: Command, drawn: tuple[float, ...], state: CarState, yielded: bool, untold: bool = False
+    ) -> None:
         on = isinstance(offer, Charge)
         phases = offer.phases if on else 1
         current_a = offer.current_a if on else 6
@@ -84,7 +87,9 @@ class Cable:
             transaction=self.card,
         )
         connected = state is not CarState.IDLE
-        link = Link(offer, phases, Knobs(current_a, force, mode), connected=connected, yielded=yielded)
+        knobs = Knobs(current_a, force, mode)
+        told_s = self.now_s - 60.0 if untold else self.now_s
+        link = Link(offer, phases, knobs, told_s=told_s, connected=connected, yielded=yielded)
         self.cars, notes = observe(self.cars, status, link, LIMITS)
         self.notes += notes
 
@@ -388,6 +393,18 @@ def test_over_drawing_is_lowered_by_a_step_then_stopped_until_unplug() -> None:
     assert bounded(TOP, cable.cars).raise_one_a == 0
     cable.unplugged()
     assert bounded(TOP, cable.cars) == TOP
+
+
+def test_a_report_that_leaves_out_what_is_offered_is_held_against_no_car() -> None:
+    """It draws 14 A, and what is known of the offer, 10 A, is a minute old: a raise may have arrived."""
+    cable = Cable()
+    cable.reads(20, Charge(10, 1), 10.0)
+    cable.reads(20, Charge(10, 1), 14.0, untold=True)
+    assert bounded(TOP, cable.cars) == TOP
+    cable.reads(20, Charge(14, 1), 14.0)
+    assert bounded(TOP, cable.cars) == TOP
+    cable.reads(20, Charge(10, 1), 14.0)
+    assert bounded(TOP, cable.cars).raise_one_a == 9
 
 
 def test_a_car_on_its_way_down_is_not_over_drawing() -> None:

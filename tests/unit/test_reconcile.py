@@ -213,6 +213,21 @@ def test_what_was_sent_before_a_silent_cloud_is_ours_after_it() -> None:
     assert see(link, 3830.0, requested_a=11)[0].yielded
 
 
+def test_a_report_without_the_key_of_a_write_says_nothing_of_it() -> None:
+    """For minutes no current is told: the raise is neither seen nor lost, and told at last it is ours."""
+    link = wrote(110.0)
+    for at_s in range(115, 295, 5):
+        link, notes = see(link, float(at_s), requested_a=None)
+        assert notes == ()
+        assert link.in_force == Charge(12, 1)
+    assert link.pending is not None
+    assert link.pending.open
+    after, notes = see(link, 295.0, requested_a=12)
+    assert (after.yielded, after.pending, after.in_force, notes) == (False, None, Charge(12, 1), ())
+    assert see(link, 295.0)[1] == ("a write did not arrive: 12 A x1",)
+    assert see(link, 295.0, requested_a=12, force=None)[0].pending is None  # another key may be missing
+
+
 def test_the_charger_says_less_than_was_asked() -> None:
     """Not shown after 15 s: in force is what it offers, not what was wished."""
     link = see(wrote(110.0), 125.0)[0]
@@ -323,6 +338,19 @@ def test_a_knob_that_turned_without_us_was_turned_by_somebody(change: dict[str, 
     assert notes == ("settings were changed from outside: " + said,)
 
 
+def test_the_reset_of_a_car_that_goes_right_after_a_phase_change_is_nobodys() -> None:
+    """That the car is gone is believed after 25 s only; that `frc` went to 0 with it is no hand."""
+    three = (Charge(12, 3), Settings(current_a=12, phase_mode=PhaseMode.THREE))
+    link = see(wrote(110.0, three), 115.0, requested_a=12, phase_mode=PhaseMode.THREE)[0]
+    gone = {"car": CarState.IDLE, "requested_a": 12, "phase_mode": PhaseMode.THREE, "force": Force.NEUTRAL}
+    going, notes = see(link, 200.0, **gone)
+    assert (going.connected, going.yielded, notes) == (True, False, ())
+    assert see(link, 200.0, **gone | {"requested_a": 9})[0].yielded
+    assert see(link, 200.0, **gone | {"force": Force.OFF})[0].yielded
+    after, notes = see(going, 225.0, **gone)
+    assert (after.connected, after.yielded, notes) == (False, False, ("the car was unplugged",))
+
+
 def test_theirs_wins_over_our_open_write() -> None:
     """While our 12 A are on their way somebody sets 8: 8 is in force, ours is forgotten."""
     link, _ = see(wrote(110.0), 112.0, requested_a=8)
@@ -408,7 +436,7 @@ def test_an_idle_charger_is_unplugged_once() -> None:
     """Each further look at the empty charger says nothing."""
     link = see(begun(), 110.0, car=CarState.IDLE)[0]
     assert see(link, 120.0, car=CarState.IDLE) == (
-        dataclasses.replace(link, seen_data_s=120.0, uptime_ms=170_000, session_wh=120.0),
+        dataclasses.replace(link, seen_data_s=120.0, told_s=120.0, uptime_ms=170_000, session_wh=120.0),
         (),
     )
 
