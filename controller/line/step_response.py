@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from controller.limits import Limits
 from controller.line.latches import Latch
 from controller.model import Ceiling, Charge, Command, Off, Quality, SiteSnapshot, Wish
-from controller.units import MIN_CURRENT_A, NOMINAL_VOLTAGE_V
+from controller.units import NOMINAL_VOLTAGE_V
 
 STEP_A = 2
 """The least change per phase that says something."""
@@ -170,11 +170,15 @@ def _missed(
     return replace(response, missed_s=now_s), (), Latch(kind, f"{what}: {seen}, once more after a stop")
 
 
-def _found_charging(response: Response, present: Charge) -> bool:
-    """Return whether no step was ever seen because the car drew already when the meter was first read."""
+def _found_charging(response: Response, present: Charge, least_a: int) -> bool:
+    """Return whether the car drew already when the meter was first read, and lowering it is a step to judge.
+
+    One found at 7 A is left there: the next raise by 2 A says it, while 6 and 8 A in turn never would.
+    """
     if response.trusted or response.stopped or response.moved_s is not None or response.before is None:
         return False
-    return response.before.car_w >= SLACK * MIN_CURRENT_A * present.phases * NOMINAL_VOLTAGE_V
+    step_w = SLACK * STEP_A * present.phases * NOMINAL_VOLTAGE_V
+    return response.before.car_w - least_a * present.phases * NOMINAL_VOLTAGE_V >= step_w
 
 
 def probing(wish: Wish, response: Response, snap: SiteSnapshot, present: Command, limits: Limits) -> Wish:
@@ -182,7 +186,7 @@ def probing(wish: Wish, response: Response, snap: SiteSnapshot, present: Command
     if limits.response_s is None or isinstance(present, Off) or isinstance(wish.target, Off):
         return wish
     least_a = snap.admissible.min_current_a
-    if not _found_charging(response, present) or least_a >= present.current_a:
+    if least_a >= present.current_a or not _found_charging(response, present, least_a):
         return wish
     reason = "the meter has yet to be seen to follow the car: lowered to see it"
     return Wish(Charge(least_a, present.phases), reason, wish.facts)

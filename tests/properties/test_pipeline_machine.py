@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from controller.limits import Limits
-from controller.model import Charge, Off, SiteSnapshot, Wish, Worth
+from controller.model import Charge, Off, SiteSnapshot, Strategy, Wish, Worth
 from strategies.fast import Fast
 from strategies.min_surplus import MinSurplus
 from strategies.ready_by import ReadyBy
@@ -75,12 +75,16 @@ class House(RuleBasedStateMachine):
     @initialize(pick=st.integers(0, 839), sun_kw=st.integers(3, 9))
     def morning(self, pick: int, sun_kw: int) -> None:
         self.name = self.names[pick % len(self.names)]
-        self.world = World(STRATEGIES[self.name](), self.limits)
+        self.world = self.world_of(STRATEGIES[self.name]())
         self.world.sun_w = sun_kw * 1000.0
         self.evening_before(sun_kw)
         self.world.run(15)
         self.world.plug()
         self.world.run(400)
+
+    def world_of(self, strategy: Strategy) -> World:
+        """Return the world of this house."""
+        return World(strategy, self.limits)
 
     def evening_before(self, sun_kw: int) -> None:
         """Set up what else there is before the car comes."""

@@ -170,6 +170,17 @@ def test_a_car_found_charging_is_lowered_to_see_its_step() -> None:
         assert step_response.probing(all_of_it, other, seen, many, LIMITS) is all_of_it
 
 
+@pytest.mark.parametrize(("found_a", "lowered"), [(6, False), (7, False), (8, True), (16, True)])
+def test_a_car_is_lowered_only_where_that_is_a_step_to_judge(found_a: int, lowered: bool) -> None:
+    """Found at 7 A, 6 and 8 A in turn would be one ampere from it for ever: it waits for a raise to 9."""
+    found, all_of_it = Charge(found_a, 3), Wish(Charge(16, 3), "all of it")
+    car_w = found_a * 690.0
+    response, _, _ = lived(Response(), [snap(100.0, car_w, car_w + 500.0)], found)
+    seen = snap(110.0, car_w, car_w + 500.0)
+    wish = step_response.probing(all_of_it, response, seen, found, LIMITS)
+    assert wish.target == (SIX if lowered else Charge(16, 3))
+
+
 def test_blind_levels_are_kept_up_while_the_meter_is_in_doubt() -> None:
     house = replace(LIMITS, blind_a=6)
     response, _, _ = lived(Response(), start(100.0, 0.0), limits=house)
