@@ -31,8 +31,9 @@ class Kept:
         """Return the state a run begins with."""
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate = gate_store.restored(self._intents, now_s, limits)
+        link = gate_store.restored_link(self._intents, now_s)
         left = self._leash.load(now_s)
-        state = replace(first, gate=gate, latched=self._latches.load(), leash=left)
+        state = replace(first, gate=gate, link=link, latched=self._latches.load(), leash=left)
         self._unread = self._ledger.degraded
         return state
 

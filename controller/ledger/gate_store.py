@@ -1,9 +1,16 @@
 """The gate's memory over restarts: nothing is kept for it, the writes on record say all it must know."""
 
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
 from controller.ledger.intent_store import IntentStore
 from controller.limits import Limits
 from controller.line.gate_memory import GateState
+from controller.line.link import LATE_S, Link
 from controller.line.phases import PhaseHistory
+from controller.model import Force, PhaseMode, Settings
+from controller.units import DAY_S
 
 
 def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
@@ -18,22 +25,46 @@ def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
     safety: list[float] = []
     changes_s: list[float] = []
     off_s: float | None = None
+    on_s: float | None = None
     raise_s: float | None = None
-    phases = ""
-    for age_s, is_safety, command in intents.recent(86_400.0):
-        (safety if is_safety else comfort).append(now_s - age_s)
-        if command == "off":
-            off_s = now_s - age_s
-        elif " x" in command:
-            raise_s = now_s - age_s  # or a reduction: too careful is fine here
-            if phases and command[-1] != phases:
-                changes_s.append(now_s - age_s)
-            phases = command[-1]
+    mode: int | None = None
+    for write in intents.recent(DAY_S):
+        at_s = now_s - write.age_s
+        (safety if write.safety else comfort).append(at_s)
+        if write.command == "off":
+            off_s, on_s = at_s, None
+        elif " x" in write.command:
+            on_s = at_s if on_s is None else on_s
+            raise_s = at_s  # or a reduction: too careful is fine here
+            if write.keys.get("psm", mode) != mode:
+                changes_s.append(at_s)
+        mode = write.keys.get("psm", mode)
     kept = sorted(comfort)[-limits.writes_per_day :]
     return GateState(
+        on_since_s=on_s,
         off_since_s=off_s,
+        own_start=on_s is not None,
         phase=PhaseHistory(changes_s[-1] if changes_s else None, tuple(changes_s)),
         comfort_writes_s=tuple(kept),
         safety_writes_s=tuple(safety),
         last_raise_s=raise_s,
+    )
+
+
+def restored_link(intents: IntentStore, now_s: float) -> Link:
+    """Return what is known of the charger before its first read: what was sent and may only show by and by.
+
+    Without it, a write that a slow cloud delivers after the restart would count as somebody else's.
+    """
+    late = [write for write in intents.recent(LATE_S) if write.keys]
+    recent = tuple([(now_s - write.age_s, _settings(write.keys)) for write in late])
+    return Link(recent=recent, last_write_s=recent[-1][0] if recent else None)
+
+
+def _settings(keys: Mapping[str, Any]) -> Settings:
+    return Settings(
+        keys.get("amp"),
+        Force(keys["frc"]) if "frc" in keys else None,
+        PhaseMode(keys["psm"]) if "psm" in keys else None,
+        (inf if keys["dwo"] is None else keys["dwo"]) if "dwo" in keys else None,
     )

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from math import isinf
 from typing import Any, Literal
 
@@ -21,6 +22,16 @@ LIMIT_LABEL = "energy limit"
 """How the record of a write that sets nothing but the charger's energy limit begins."""
 
 Closed = Literal["applied", "not_applied", "superseded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write on record: how long ago it left in s, whether for safety, its command, and the keys it set."""
+
+    age_s: float
+    safety: bool
+    command: str
+    keys: Mapping[str, Any]
 
 
 class IntentStore:
@@ -81,21 +92,21 @@ class IntentStore:
         """Return (id, command, outcome) of intents no read has closed."""
         return self._ledger.rows("SELECT id, command, outcome FROM intents WHERE state = 'open' ORDER BY id")
 
-    def recent(self, window_s: float) -> list[tuple[float, bool, str]]:
-        """Return (age in s, safety, command) of writes in the window, oldest first.
+    def recent(self, window_s: float) -> list[Written]:
+        """Return the writes in the window, oldest first.
 
         By the monotonic clock where it has run on since, so that no step of the wall clock forgives a write;
         from before the machine's last start by wall time. A clock that stepped back makes ages 0, which
         spends the budget rather than doubling it.
         """
         now_ms, now_s, since_row = self._ledger.now_ms(), float(self._clock.monotonic()), self._boot_row
-        sql = "SELECT id, wall_ms, mono_s, safety, command FROM intents ORDER BY id DESC LIMIT ?"
+        sql = "SELECT id, wall_ms, mono_s, safety, command, keys FROM intents ORDER BY id DESC LIMIT ?"
         found = []
-        for row, at_ms, at_s, safety, command in self._ledger.rows(sql, (MOST_WRITES,)):
+        for row, at_ms, at_s, safety, command, keys in self._ledger.rows(sql, (MOST_WRITES,)):
             comparable = row > since_row and at_s <= now_s
             age_s = now_s - at_s if comparable else max(now_ms - at_ms, 0) / 1000
             if age_s < window_s:
-                found.append((age_s, bool(safety), str(command)))
+                found.append(Written(age_s, bool(safety), str(command), json.loads(keys)))
         return found[::-1]
 
     def _first_of_boot(self) -> int:

@@ -27,10 +27,9 @@ from controller.line.gate_memory import (
     unpausable,
     unrecorded_in_s,
 )
-from controller.line.link import Link
+from controller.line.link import LATE_S, Link
 from controller.line.pending import GIVEN_UP_S
 from controller.line.phases import Switching, change_in_s, changes_left, options, switching
-from controller.line.reconcile import LATE_S
 from controller.model import (
     Action,
     Admissible,

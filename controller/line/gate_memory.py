@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from controller.limits import Limits
 from controller.line.link import DRAWING_W, Link
 from controller.line.phases import PhaseHistory
-from controller.model import Charge, Command, Off, Send, SiteSnapshot
+from controller.model import Charge, Command, Force, Off, Send, SiteSnapshot
 from controller.units import DAY_S
 
 UNANSWERED_S = 120.0
@@ -32,7 +32,7 @@ class GateState:
 def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateState:
     """Return the gate's memory after what happened at the charger: starts and stops not ours, unplugs."""
     if not link.connected:
-        if before.connected:
+        if before.connected or state.on_since_s is not None:  # the latter: gone while the service was down
             return replace(
                 state,
                 on_since_s=None,
@@ -48,7 +48,8 @@ def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateStat
         state = replace(state, own_start=own)
         return replace(state, on_since_s=now_s if charging else None, off_since_s=None if charging else now_s)
     if charging and state.on_since_s is None:
-        return replace(state, on_since_s=now_s, off_since_s=None, own_start=False)
+        late = any(settings.force is Force.ON for settings in before.under_way(now_s))
+        return replace(state, on_since_s=now_s, off_since_s=None, own_start=late)
     if _stopping(state):
         if charging:  # the stop has not arrived: what we started goes on, and for as long as it should
             return replace(state, off_since_s=None)
@@ -137,7 +138,7 @@ def stop_in_s(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) 
     """Return the rest of the minimum on time; a start that was not ours has none."""
     if unpausable(state, link, snap, limits):
         return float("inf")
-    if state.on_since_s is None or not state.own_start or link.unasked:
+    if state.on_since_s is None or not state.own_start:
         return 0.0
     return max(state.on_since_s + limits.min_on_s - snap.now_s, 0.0)
 

@@ -9,6 +9,9 @@ from controller.units import MAX_CURRENT_A, MIN_CURRENT_A
 DRAWING_W = 200.0
 """Above this the car charges; below, it is the electronics."""
 
+LATE_S = 120.0
+"""How long after a write its keys may still appear: a cloud that delivers late is not a person."""
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -45,6 +48,11 @@ class Link:
     def known(self) -> bool:
         """Return whether the charger was ever read."""
         return self.seen_data_s is not None
+
+    def under_way(self, now_s: float) -> tuple[Settings, ...]:
+        """Return what was sent and may have arrived since the last report of all settings."""
+        last_s = now_s if self.told_s is None else self.told_s
+        return tuple([settings for sent_s, settings in self.recent if last_s - sent_s < LATE_S])
 
     def shows(self, pending: Pending) -> bool:
         """Return whether a read that is new enough shows every key of a write as written."""

@@ -14,7 +14,7 @@ became of our open write; then a foreign hand has its way, and what is reported 
 from dataclasses import replace
 
 from controller.limits import Limits
-from controller.line.link import DRAWING_W, Link, offered, stop_ignored
+from controller.line.link import DRAWING_W, LATE_S, Link, offered, stop_ignored
 from controller.line.pending import DELIVERY_S, Knobs, Pending, unapplied, unapplied_text
 from controller.model import (
     CarState,
@@ -32,9 +32,6 @@ from controller.model import (
 
 UNPLUG_DEBOUNCE_S = 25.0
 """A phase switch breaks the pilot for 10 s and some firmware reports "no car" meanwhile (go-e: `psmd`)."""
-
-LATE_S = 120.0
-"""How long after a write its keys may still appear: a cloud that delivers late is not a person."""
 
 FIGHT_OVERRIDES = 3
 FIGHT_WINDOW_S = 900.0
@@ -225,7 +222,7 @@ def sent(link: Link, command: Command, settings: Settings, now_s: float, *, rais
 def _kept(item: tuple[float, Settings], link: Link, settings: Settings, now_s: float) -> bool:
     """Return whether an earlier write may still show; of one asked for all day, only the last is kept."""
     sent_s, asked = item
-    return now_s - sent_s < LATE_S or (asked != settings and _may_show(sent_s, link, now_s))
+    return now_s - sent_s < LATE_S or (asked != settings and asked in link.under_way(now_s))
 
 
 def answered(link: Link, outcome: WriteOutcome) -> Link:
@@ -278,7 +275,7 @@ def _foreign(link: Link, knobs: Knobs, now_s: float) -> bool:
 
     It changed at any time since the last read: after hours without one, so may a write from before them.
     """
-    asked = [settings for sent_s, settings in link.recent if _may_show(sent_s, link, now_s)]
+    asked = link.under_way(now_s)
     for name in ("current_a", "force", "phase_mode"):
         now, before = getattr(knobs, name), getattr(link.knobs, name)
         if now == before or before is None:
@@ -288,11 +285,6 @@ def _foreign(link: Link, knobs: Knobs, now_s: float) -> bool:
         if not any(getattr(settings, name) == now for settings in asked):
             return True
     return False
-
-
-def _may_show(sent_s: float, link: Link, now_s: float) -> bool:
-    """Return whether a write sent then may have arrived after the last report of all settings."""
-    return (now_s if link.told_s is None else link.told_s) - sent_s < LATE_S
 
 
 def _difference(before: Knobs, after: Knobs) -> str:

@@ -44,6 +44,12 @@ def test_the_fuzzer_finds_what_is_broken() -> None:
         assert b"NaN" not in body
 
     target = next(target for target in TARGETS if target.name == "charger body")
-    limits = settings(max_examples=400, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    limits = settings(
+        max_examples=400,
+        deadline=None,
+        database=None,
+        derandomize=True,  # a search that finds most of the time would fail now and then
+        suppress_health_check=list(HealthCheck),
+    )
     with pytest.raises(AssertionError):
         limits(given(target.inputs)(careless))()

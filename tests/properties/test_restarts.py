@@ -14,9 +14,9 @@ from controller.kept import Kept
 from controller.ledger.intent_store import IntentStore, label
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
-from controller.model import Decision, Send, Strategy
-from tests.properties.test_pipeline_machine import House, at_length
-from tests.properties.world import World
+from controller.model import Decision, Send, Strategy, Worth
+from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House, at_length
+from tests.properties.world import World, command_off
 
 
 class KeptWorld(World):
@@ -85,6 +85,48 @@ class RestartedHouse(House):
         if hasattr(self, "world"):
             self.world.ledger.close()
             shutil.rmtree(self.folder)
+
+
+def bought(folder: Path, late_s: float) -> KeptWorld:
+    """Return a world without sun where power that is cheap for a while has just been asked for."""
+    world = KeptWorld(STRATEGIES["tariff"](), LIMITS, folder / "ledger.db")
+    world.run(15)
+    world.plug()
+    world.run(400)
+    world.late_s, world.worth = late_s, Worth(60.0, "by hand", world.now_s + 1000)
+    count = len(world.sent)
+    for _ in range(60):
+        world.run(1)
+        if len(world.sent) > count:
+            return world
+    raise AssertionError("nothing was bought")
+
+
+def test_a_restart_does_not_shorten_the_least_time_on(tmp_path: Path) -> None:
+    """Started and killed; the next run finds the price high and stops after the 300 s, not before."""
+    world = bought(tmp_path, 1.0)
+    began_s = world.sent[-1].at_s
+    world.run(12)
+    world.restart(8)
+    world.worth = Worth(-10.0, "by hand", world.now_s + 1000)
+    world.run(400)
+    world.ledger.close()
+    stops_s = [sent.at_s for sent in world.sent if command_off(sent.send) and sent.at_s > began_s]
+    assert stops_s == [began_s + 300]
+    assert len(world.box.changes_s) == 1
+
+
+def test_what_arrives_after_a_restart_is_not_somebody_elses(tmp_path: Path) -> None:
+    """The start takes a minute and the service is gone meanwhile: it is ours, with its least time on."""
+    world = bought(tmp_path, 60.0)
+    world.run(2)
+    world.restart(8)
+    world.worth = None  # the next run has no plan yet and wants nothing of its own
+    world.run(340)
+    world.ledger.close()
+    assert world.box.frc == 2
+    notes = [note for decision in world.decisions for note in decision.notes]
+    assert not any("from outside" in note for note in notes)
 
 
 RestartedHouse.TestCase.settings = House.TestCase.settings

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from controller.cars.learning import garage
 from controller.clock import SimClock
-from controller.ledger.gate_store import restored
+from controller.ledger.gate_store import restored, restored_link
 from controller.ledger.intent_store import IntentStore, label
 from controller.ledger.leash_store import LeashStore
 from controller.ledger.ledger import Ledger
@@ -87,7 +87,9 @@ class Year(World):
         gate = restored(self.intents, self.now_s, self.limits)
         self.leash = LeashStore(self.ledger)
         left = self.leash.load(self.now_s)
-        self.state: LoopState = pipeline.replace(first, gate=gate, latched=with_new((), *latched), leash=left)
+        link = restored_link(self.intents, self.now_s)
+        latches = with_new((), *latched)
+        self.state: LoopState = pipeline.replace(first, gate=gate, link=link, latched=latches, leash=left)
         self.grid.clear()
         self.reports.clear()
         self.started_s = self.last_tick_s = self.now_s

@@ -165,7 +165,6 @@ def test_minimum_on_time_of_our_own_start(since_s: float, fine: bool) -> None:
     own = GateState(on_since_s=NOON_S - since_s, own_start=True)
     assert passes(NOON_S, Off(), state=own) is fine
     assert passes(NOON_S, Off(), state=dataclasses.replace(own, own_start=False))
-    assert passes(NOON_S, Off(), state=own, unasked=True)
     assert passes(NOON_S, Charge(6, 1), state=own)  # less is always allowed
 
 

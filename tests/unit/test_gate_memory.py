@@ -98,7 +98,9 @@ def test_an_unplug_forgets_all_but_the_writes() -> None:
         safety_writes_s=USED.safety_writes_s,
         last_raise_s=USED.last_raise_s,
     )
-    assert follow(USED, Link(), Link(), NOW_S) == USED
+    paused = replace(USED, on_since_s=None)
+    assert follow(paused, Link(), Link(), NOW_S) == paused
+    assert follow(USED, Link(), Link(), NOW_S) == gone  # it charged when the service went down, and is gone
 
 
 def test_a_reboot_of_the_charger_counts_as_just_switched() -> None:
@@ -127,6 +129,24 @@ def test_an_end_that_is_not_ours_is_a_stop_now() -> None:
     assert again == replace(foreign, on_since_s=None, off_since_s=NOW_S)
     own = follow(state, link_of(Off(), pending=lost), off, NOW_S)
     assert own == replace(state, on_since_s=None, own_start=False)  # it never began: the old pause goes on
+
+
+@pytest.mark.parametrize(
+    ("recent", "ours"),
+    [
+        ((), False),
+        (((NOW_S - 119, Settings(current_a=6, force=Force.ON)),), True),
+        (((NOW_S - 120, Settings(current_a=6, force=Force.ON)),), False),
+        (((NOW_S - 9, Settings(current_a=6)), (NOW_S - 5, Settings(force=Force.OFF))), False),
+    ],
+)
+def test_a_start_of_ours_that_comes_late_is_ours(
+    recent: tuple[tuple[float, Settings], ...], ours: bool
+) -> None:
+    """Given up or sent by an earlier run, it begins when it is seen, with its least time on."""
+    before = link_of(Off(), recent=recent, told_s=NOW_S)
+    after = follow(GateState(off_since_s=5.0), link_of(recent=recent, told_s=NOW_S + 5), before, NOW_S + 5)
+    assert after == GateState(on_since_s=NOW_S + 5, own_start=ours)
 
 
 def test_what_goes_on_changes_nothing() -> None:

@@ -86,18 +86,18 @@ def test_budget_survives_a_restart_and_a_clock_that_stepped_back(tmp_path: Path)
     ledger.close()
     again = Ledger.open(tmp_path / "l.db", watch)
     intents = IntentStore(again, watch)
-    assert [round(age) for age, _, _ in intents.recent(900)] == [180, 120, 60]
+    assert [round(write.age_s) for write in intents.recent(900)] == [180, 120, 60]
     for step_s in (-7200, 5 * 365 * 86_400):  # the monotonic clock has run on
         watch.step_wall(step_s)
-        assert [round(age) for age, _, _ in intents.recent(900)] == [180, 120, 60]
+        assert [round(write.age_s) for write in intents.recent(900)] == [180, 120, 60]
     watch.step_wall(7200 - 5 * 365 * 86_400)
     again.close()
     rebooted = SimClock(watch.wall(), 5.0)
     last = Ledger.open(tmp_path / "l.db", rebooted)
     intents = IntentStore(last, rebooted)
-    assert [round(age) for age, _, _ in intents.recent(900)] == [180, 120, 60]
+    assert [round(write.age_s) for write in intents.recent(900)] == [180, 120, 60]
     rebooted.step_wall(-7200)
-    assert [age for age, _, _ in intents.recent(900)] == [0, 0, 0]
+    assert [write.age_s for write in intents.recent(900)] == [0, 0, 0]
     last.close()
 
 

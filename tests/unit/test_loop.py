@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -17,19 +18,22 @@ import pytest
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import MeterUnreachable
-from controller.ledger.gate_store import restored
+from controller.ledger.gate_store import restored, restored_link
 from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
+from controller.line.link import Link
 from controller.line.phases import PhaseHistory
 from controller.loop import Loop
 from controller.model import (
     Charge,
     ChargerStatus,
     Command,
+    Force,
     GridReading,
     Off,
     OutcomeKind,
+    PhaseMode,
     Prices,
     Settings,
     SiteSnapshot,
@@ -290,15 +294,37 @@ async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None
 
 
 async def test_a_restart_does_not_forgive_phase_changes(rig: Rig) -> None:
-    """Three commands with two changes of phases: the gate of the next run knows when each was."""
+    """Three changes of phases, one asked for twice: the gate of the next run knows when each was first."""
     intents = IntentStore(rig.ledger, rig.clock)
     assert restored(intents, float(rig.clock.monotonic()), Limits()).phase == PhaseHistory()
-    for command in ("6 A x1", "6 A x3", "9 A x3", "off", "9 A x1"):
+    writes = (
+        ("6 A x1", {"amp": 6, "frc": 2, "psm": 1}),
+        ("6 A x3", {"amp": 6, "psm": 2}),
+        ("6 A x3", {"amp": 6, "psm": 2}),
+        ("9 A x3", {"amp": 9}),
+        ("off", {"frc": 1}),
+        ("9 A x1", {"amp": 9, "frc": 2, "psm": 1}),
+    )
+    for command, keys in writes:
         rig.clock.advance(700)
-        intents.record(command, {"amp": 6}, safety=False, reason="sun")
+        intents.record(command, keys, safety=False, reason="sun")
     now_s = float(rig.clock.monotonic())
-    found = restored(intents, now_s, Limits()).phase
-    assert found == PhaseHistory(now_s, (now_s - 2100, now_s))
+    found = restored(intents, now_s, Limits())
+    assert found.phase == PhaseHistory(now_s, (now_s - 3500, now_s - 2800, now_s))
+    assert (found.on_since_s, found.off_since_s, found.own_start) == (now_s, now_s - 700, True)
+
+
+async def test_a_restart_knows_what_may_still_arrive(rig: Rig) -> None:
+    """Of the last two minutes, with all keys: what a slow cloud delivers now is not somebody else's."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    assert restored_link(intents, float(rig.clock.monotonic())) == Link()
+    start = Settings(6, Force.ON, PhaseMode.THREE, inf)
+    for settings, wait_s in ((Settings(9), 30.0), (start, 110.0), (Settings(force=Force.OFF), 9.0)):
+        intents.record("a write", settings.keys(), safety=False, reason="sun")
+        rig.clock.advance(wait_s)
+    now_s = float(rig.clock.monotonic())
+    recent = ((now_s - 119, start), (now_s - 9, Settings(force=Force.OFF)))
+    assert restored_link(intents, now_s) == Link(recent=recent, last_write_s=now_s - 9)
 
 
 async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:
