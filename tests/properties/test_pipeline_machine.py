@@ -206,6 +206,8 @@ class House(RuleBasedStateMachine):
         if not self.willing(sun_kw):
             return
         world.run(900 + 300 + 180 + 700)
+        if not charging(world):  # in the middle of a phase change, perhaps
+            world.run(60)
         assert charging(world), f"{self.name} leaves {sun_kw:.1f} kW unused"
         event(f"charges with {self.name}")
         before = len(world.sent)
