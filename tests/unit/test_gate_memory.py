@@ -564,6 +564,12 @@ def test_a_stop_that_does_not_arrive_has_not_ended_the_charging() -> None:
 
 def test_a_step_on_the_same_phases_is_a_write_and_no_more() -> None:
     """Less current: no raise, no phase change, no start."""
+    again = wrote(going_on, stop, link_of(pending=lost), NOW_S + 10)
+    second = replace(way, sent_s=NOW_S + 10, attempts=2)
+    hoped = follow(again, link_of(Off(), pending=second), link_of(pending=lost), NOW_S + 19)
+    lost_again = link_of(pending=replace(second, failed=True))
+    still = follow(hoped, lost_again, link_of(Off(), pending=second), NOW_S + 21)
+    assert (still.on_since_s, still.own_start, still.off_since_s) == (USED.on_since_s, True, None)
     after = wrote(USED, send(Charge(8, 1)), link_of(), NOW_S)
     assert after == replace(USED, comfort_writes_s=(NOW_S - 1000, NOW_S))
 
@@ -576,7 +582,7 @@ def test_a_stop_of_what_is_off_already_begins_no_new_pause() -> None:
 
 
 def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None:
-    """A start asked for once more begins now and is ours, with its minimum on time; parking only counts."""
+    """Start or stop, asked for once more it begins now, and the start is ours; parking only counts."""
     start = send(Charge(8, 3), current_a=8, force=Force.ON, phase_mode=PhaseMode.THREE)
     first = Pending(start.command, start.settings, NOW_S - 15, raising=True)
     paused = replace(USED, on_since_s=None)
@@ -585,7 +591,7 @@ def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None
     assert wrote(paused, start, link_of(Off(), pending=first), NOW_S) == begun
     stop = send(Off(), force=Force.OFF)
     once = Pending(Off(), stop.settings, NOW_S - 15, raising=False)
-    assert wrote(USED, stop, link_of(pending=once), NOW_S).off_since_s == USED.off_since_s
+    assert wrote(USED, stop, link_of(pending=once), NOW_S).off_since_s == NOW_S
     assert wrote(paused, start, link_of(Off(), connected=False), NOW_S) == counted
     other = replace(first, settings=Settings(current_a=9))
     assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(
