@@ -32,7 +32,7 @@ class GateState:
 def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateState:
     """Return the gate's memory after what happened at the charger: starts and stops not ours, unplugs."""
     if not link.connected:
-        if before.connected or state.on_since_s is not None:  # the latter: gone while the service was down
+        if link.gone and not before.gone:  # perhaps while the service was down
             return replace(
                 state,
                 on_since_s=None,
