@@ -122,6 +122,28 @@ async def test_a_restart_knows_from_the_charger_what_the_session_has_brought() -
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(6_000)
 
 
+async def test_a_report_that_leaves_the_counter_out_takes_nothing_back() -> None:
+    """12 kWh less 9. A report without the lifetime counter is no car that has taken nothing."""
+    house = House()
+    house.see()
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    house.see(counter_wh=None, session_wh=None)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
+    house.see(session_wh=9_000.0)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
+
+
+@pytest.mark.parametrize("unsaid", ["session_wh", "counter_wh"])
+async def test_a_restart_whose_first_report_leaves_a_count_out_charges_nothing_twice(unsaid: str) -> None:
+    """The car has 5 of 12 kWh; the first report after a restart has one of both counts, the next one both."""
+    house = House()
+    house.see(**{"session_wh": 5_000.0, unsaid: None})
+    house.counter_wh += 500
+    house.see(session_wh=5_500.0)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(6_500)
+
+
 async def test_the_needs_are_there_without_any_plan_and_keep_their_instant() -> None:
     """Nothing was planned yet. 07:00 is 12 h 55 min away, on the clock that never steps; a step moves it."""
     house = House()
