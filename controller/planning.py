@@ -105,6 +105,7 @@ class Planning:
         self._key: tuple[object, ...] = ()
         self._made_s: float | None = None
         self._begun_plan_wh = self._later_ct = 0.0
+        self._stay = 0
         self._said: tuple[Reason, float] | None = None
         self._told: set[int] = set()
         self.plan: Plan | None = None
@@ -116,6 +117,7 @@ class Planning:
         self.wanted.observe(sight)
         if not sight.connected:
             self.plan, self._made_s, self._key, self._said = None, None, (), None
+            self._stay += 1
 
     def needs(self, now_s: float) -> tuple[Need, ...]:
         """Return what is missing at the departures ahead (monotonic), nothing without a car or a full one."""
@@ -164,8 +166,9 @@ class Planning:
             return
         self._key = key  # what cannot be planned is not tried again and again
         task, begun_wh = self.task(), self.wanted.charged_wh
+        stay = self._stay
         plan = await asyncio.to_thread(make_plan, task)
-        if not self.wanted.sight.connected:  # it left while we were thinking
+        if stay != self._stay:  # it left while we were thinking, and may be another one by now
             return
         first = self.plan is None
         self.plan, self._made_s, self._begun_plan_wh = plan, mono_s, begun_wh

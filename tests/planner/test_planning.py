@@ -1,8 +1,10 @@
 """The planner's shell on a clock that is moved by hand: when it plans, what it says, what it counts."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 from itertools import pairwise
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +14,8 @@ from controller.clock import SimClock
 from controller.departures import Habit, Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Prices
+from controller.planner.plan import Plan, make_plan
+from controller.planner.task import Task
 from controller.planning import Planning, later_value_ct
 from controller.wanted import Sight
 
@@ -213,6 +217,32 @@ async def test_a_departure_of_another_car_is_not_kept() -> None:
     assert house.planning.needs(house.now_s) == ()
     house.see(car="Zoe")
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(7_000)
+
+
+async def test_the_plan_of_the_car_that_left_is_not_that_of_the_one_that_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One leaves and another comes while the planner thinks: what comes out is dropped, and planned anew."""
+    house, begun, go = House(), Event(), Event()
+
+    def slow(task: Task) -> Plan:
+        begun.set()
+        go.wait(10)
+        return make_plan(task)
+
+    monkeypatch.setattr("controller.planning.make_plan", slow)
+    house.see()
+    thinking = asyncio.create_task(house.planning.tick())
+    await asyncio.to_thread(begun.wait, 10)
+    house.see(connected=False)
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    go.set()
+    await thinking
+    assert house.planning.plan is None
+    await house.after(5)
+    assert house.planning.plan is not None
+    assert house.planning.plan.energy_wh < 9_000
 
 
 async def test_a_plan_older_than_half_an_hour_is_none() -> None:
