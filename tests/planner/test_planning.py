@@ -291,6 +291,30 @@ async def test_a_car_that_takes_what_nobody_expected_is_planned_for_anew() -> No
     assert house.planning.plan is not made
 
 
+async def test_what_is_said_of_how_full_the_car_is_is_planned_with_at_once() -> None:
+    """It was taken for 75 %, 80 are wanted; somebody says that it is 20: a minute later the plan knows."""
+    house = in_percent()
+    house.see(soc=Soc(75.0, 50.0, 0.9, 0.0, "assumed"))
+    await house.after(0)
+    assert house.planning.plan is not None
+    assert wanted_wh(house) == pytest.approx(5_000 / 1.8, abs=800)
+    house.see(soc=Soc(20.0, 50.0, 0.9, 0.0, "pushed"))
+    await house.after(65)
+    assert wanted_wh(house) == pytest.approx(60_000 / 1.8, abs=800)
+    made = house.planning.plan
+    for _ in range(3):  # what it takes as planned is no news
+        house.see(soc=Soc(20.0, 50.0, 0.9, 0.0, "pushed"))
+        await house.after(65)
+    assert house.planning.plan is made
+
+
+def wanted_wh(house: House) -> float:
+    """Return what the plan brings until seven."""
+    assert house.planning.plan is not None
+    until_s = datetime(2026, 11, 26, 7, tzinfo=UTC).timestamp()
+    return sum(slot.expected_wh for slot in house.planning.plan.slots if slot.begin_s < until_s)
+
+
 async def test_without_any_price_the_fixed_one_counts_and_the_plan_stands() -> None:
     """No market, no estimate: the hours before the departure are planned at the price of the config."""
     house = House(prices=lambda begin_s, end_s: ())
