@@ -1,16 +1,17 @@
 """The page of the sessions: tables with intervals and a picture. No number in it is typed by hand."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import intervals, session_picture
 from benchmarks.report import code
 from benchmarks.session_cases import BEYOND_KWH, ENERGY_KWH, ERROR, STAY_H, Case
+from benchmarks.session_goals import goals
+from benchmarks.session_pairs import EVEN_CT, LONG, LONG_H, LONG_KWH, Least, Pair, light_h, long, pairs
 from benchmarks.session_runs import (
     BLIND,
-    DYNAMIC,
     EXPORT_CT,
     FIXED,
     IMPORT_CT,
@@ -23,43 +24,13 @@ from benchmarks.session_runs import (
     Market,
     Row,
 )
-from controller.days.backtest_session import MISSED_CT_PER_KWH, SessionResult
-
-WANTED_CT = {FIXED: 25.0, DYNAMIC: 20.0}
-WANTED_SHARE, WANTED_PERFECT_CT = 0.8, 5.0
-EVEN_CT = 0.5
-"""A session that ends this near is a draw: rounding, a start, the last seconds of a full car."""
+from controller.days.backtest_session import MISSED_CT_PER_KWH
 
 NAMES = {
     BLIND: "cheapest slots, blind to the sun, plus timers",
     OURS: f"`{STRATEGY}`, forecast with errors",
     PERFECT: f"`{STRATEGY}`, perfect forecast",
 }
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One session at one tariff: what the blind plan and what this project's made of it."""
-
-    case: Case
-    blind: SessionResult
-    ours: SessionResult
-    perfect: SessionResult | None
-    least_ct: float
-
-    @property
-    def gain_ct(self) -> float:
-        """Return by how much this project is cheaper."""
-        return self.blind.cost_ct - self.ours.cost_ct
-
-    @property
-    def most_ct(self) -> float:
-        """Return by how much anybody could have been cheaper."""
-        return self.blind.cost_ct - self.least_ct
-
-
-Least = Mapping[tuple[str, str], float]
-"""What nobody can go below, by name and tariff, in ct."""
 
 
 Part = tuple[str, Callable[[Case], bool]]
@@ -72,34 +43,8 @@ PARTS: tuple[Part, ...] = (
     ("car takes more than the need", lambda case: not case.full),
     ("six hours of daylight or more in the stay", lambda case: light_h(case) >= 6),
     ("less daylight", lambda case: light_h(case) < 6),
+    (f"{LONG} (the wanted numbers come from such stays)", long),
 )
-
-
-def light_h(case: Case) -> float:
-    """Return how many hours of a stay the sun gave more than 200 W."""
-    step_s = case.days[0].step_s
-    pv_w = [power for day in case.days for power in day.pv_w]
-    part = pv_w[case.second // step_s : (case.second + case.stay_s) // step_s]
-    return sum(power > 200 for power in part) * step_s / 3600
-
-
-def pairs(rows: Sequence[Row], tariff: str, least: Least) -> list[Pair]:
-    """Return the sessions of a tariff that both have lived, in order."""
-    found: dict[str, dict[str, Row]] = {}
-    for row in rows:
-        if row.tariff == tariff:
-            found.setdefault(row.case.name, {})[row.entry] = row
-    return [
-        Pair(
-            one[OURS].case,
-            one[BLIND].result,
-            one[OURS].result,
-            one[PERFECT].result if PERFECT in one else None,
-            least[one[OURS].case.name, tariff],
-        )
-        for one in found.values()
-        if BLIND in one and OURS in one
-    ]
 
 
 def write(rows: Sequence[Row], market: Market, least: Least, folder: Path, of: int) -> Path:
@@ -149,7 +94,7 @@ def _text(rows: Sequence[Row], market: Market, least: Least, shown: str, of: int
         "",
         "## What was wanted, and what came",
         "",
-        *_goals(by_tariff),
+        *goals(by_tariff),
     ]
     for tariff in TARIFFS:
         lines += [
@@ -170,55 +115,6 @@ def _title(tariff: str, market: Market) -> str:
     return f"Dynamic prices: (exchange + {market.added_ct:g} ct) x {1 + VAT:g}, feed-in {EXPORT_CT:g} ct"
 
 
-def _goals(by_tariff: dict[str, list[Pair]]) -> list[str]:
-    lines = ["| | wanted | all sessions | anybody could have | |", "| --- | --- | --- | --- | --- |"]
-    for tariff, found in by_tariff.items():
-        if not found:
-            continue
-        missed = sum(pair.ours.missed_kwh > 0 for pair in found)
-        gain = intervals.mean([pair.gain_ct for pair in found])
-        most = intervals.mean([pair.most_ct for pair in found])
-        share = intervals.mean([float(pair.gain_ct > 0) for pair in found])
-        possible = sum(pair.most_ct > EVEN_CT for pair in found) / len(found)
-        asked = [pair for pair in found if pair.perfect is not None]
-        lines += [
-            _goal(f"{tariff}: departures missed", "0", f"{missed}", "0", missed == 0),
-            _goal(
-                f"{tariff}: cheaper by, ct a session",
-                f"{WANTED_CT[tariff]:g}",
-                gain.text(),
-                most.text(),
-                gain.value >= WANTED_CT[tariff],
-            ),
-            _goal(
-                f"{tariff}: cheaper in a share of",
-                f"{WANTED_SHARE:.2f}",
-                share.text(2),
-                f"{possible:.2f}",
-                share.value >= WANTED_SHARE,
-            ),
-        ]
-        if asked:
-            dearer = intervals.mean(
-                [p.ours.cost_ct - p.perfect.cost_ct for p in asked if p.perfect is not None]
-            )
-            text = f"{dearer.text()} ({len(asked)} sessions)"
-            lines.append(
-                _goal(
-                    f"{tariff}: dearer than with a perfect forecast, ct",
-                    f"at most {WANTED_PERFECT_CT:g}",
-                    text,
-                    "",
-                    dearer.value <= WANTED_PERFECT_CT,
-                )
-            )
-    return lines
-
-
-def _goal(what: str, wanted: str, found: str, most: str, reached: bool) -> str:
-    return f"| {what} | {wanted} | {found} | {most} | {'reached' if reached else '**not reached**'} |"
-
-
 def _means(found: Sequence[Pair]) -> list[str]:
     lines = [
         "| mean of a session | money ct | bill ct | extra kWh | missed kWh | departures missed | commands | starts | phase changes | these in ct |",
@@ -228,7 +124,9 @@ def _means(found: Sequence[Pair]) -> list[str]:
     columns = {
         NAMES[BLIND]: [pair.blind for pair in found],
         NAMES[OURS]: [pair.ours for pair in found],
-        f"{NAMES[OURS]} (the {len(asked)} asked with a perfect one)": [pair.ours for pair in asked],
+        f"{NAMES[OURS]} (the {len(asked)} asked with a perfect one)": (
+            [pair.ours for pair in asked] if len(asked) < len(found) else []
+        ),
         NAMES[PERFECT]: [pair.perfect for pair in asked if pair.perfect is not None],
     }
     for name, results in columns.items():
@@ -285,7 +183,8 @@ def _method(market: Market) -> list[str]:
         "  once more.",
         f"* **stays**: drawn from recorded sessions in Norwegian apartment houses (same weekday, {STAY_H[0]} to {STAY_H[1]} h, {ENERGY_KWH[0]} to",
         f"  {ENERGY_KWH[1]} kWh): plug-in, departure and need. Half of the cars are full then, half take {BEYOND_KWH[0]} to {BEYOND_KWH[1]} kWh more.",
-        "  What the cars really cost there is not known and not compared.",
+        f"  What the cars really cost there is not known and not compared. The wanted numbers were found on stays of {LONG_H[0]} to",
+        f"  {LONG_H[1]} h with {LONG_KWH[0]} to {LONG_KWH[1]} kWh, made up and beside another plant: the recorded ones of that kind are shown by themselves.",
         f"* **dynamic prices**: day-ahead, zone DE-LU, with {market.added_ct:g} ct net added, so that the mean of all hours is 30 ct; tomorrow's are",
         "  known from 14:00 on, to both; what is not published is estimated as the service does, for both.",
         f"* **forecast**: what came, meaned over three hours, the sun of each day times a lognormal error of {ERROR:.0%}; quantiles at 0.6, 1",

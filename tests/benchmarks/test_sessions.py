@@ -168,7 +168,8 @@ def test_the_page_says_what_was_reached(case: Case, tmp_path: Path, monkeypatch:
     money = {"a": (400.0, 350.0), "b": (400.0, 340.0), "c": (400.0, 420.0)}
     rows = []
     for place, (name, (blind_ct, ours_ct)) in enumerate(money.items()):
-        one = replace(case, trace=name, place=place)
+        stay_s, need_wh = ((20 * 3600, 8000.0), (36 * 3600, 20_000.0), (37 * 3600, 12_000.0))[place]
+        one = replace(case, trace=name, place=place, stay_s=stay_s, need_wh=need_wh)
         rows += [
             Row(one, FIXED, BLIND, _result(blind_ct)),
             Row(one, FIXED, OURS, _result(ours_ct, 0.1 * (name == "c"))),
@@ -178,13 +179,16 @@ def test_the_page_says_what_was_reached(case: Case, tmp_path: Path, monkeypatch:
     path = session_report.write(rows, Market(DYNAMIC, QUOTES), least, tmp_path, 7)
     text = path.read_text()
     assert "in **3 of 7** sessions" in text
-    assert "| fixed: departures missed | 0 | 1 | 0 | **not reached** |" in text
+    assert "| fixed: departures missed | 0 | 1 | 0 | **not reached** | 0 | 0 |" in text
     assert (
         "| fixed: cheaper by, ct a session | 25 | 30.0 (-20.0 to 60.0) | 60.0 (60.0 to 60.0) | reached |"
         in text
     )
     assert "| fixed: cheaper in a share of | 0.80 | 0.67" in text
     assert "| fixed: dearer than with a perfect forecast, ct | at most 5 | 3.0" in text
+    assert "reached | 55.0 (50.0 to 60.0) | 60.0 (60.0 to 60.0) |" in text  # a and b: 14 to 36 h, 8 to 20 kWh
+    assert "| 14 to 36 h, 8 to 20 kWh (the wanted numbers come from such stays) | 2 | 55.0" in text
+    assert "the 1 asked with a perfect one" in text
     assert "| odd days (nothing was chosen on them) |" not in text  # a single one has no interval
     assert "| even days | 2 | 15.0 (-20.0 to 50.0) | 60.0 |" in text
     assert (tmp_path / "sessions.json").stat().st_size > 100
