@@ -117,8 +117,7 @@ class Planning:
 
     def observe(self, sight: Sight) -> None:
         """Take what is on the cable; a car that comes begins anew, one that goes takes its plan along."""
-        self.wanted.observe(sight)
-        if not sight.connected:
+        if not self.wanted.observe(sight):
             self.plan, self._made_s, self._key, self._said = None, None, (), None
             self._stay += 1
 

@@ -138,6 +138,24 @@ async def test_a_report_that_leaves_the_counter_out_takes_nothing_back() -> None
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
 
 
+async def test_a_car_that_left_and_came_unseen_needs_all_again() -> None:
+    """The cloud was silent meanwhile: the box counts a new session and has forgotten what it was told."""
+    house = House()
+    house.see(session_wh=0.0)
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    await house.after(0)
+    house.counter_wh += 200
+    house.see(session_wh=200.0, neutral=True)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(11_800)
+    assert house.planning.plan is None
+    await house.after(5)
+    house.counter_wh += 300
+    house.see(session_wh=500.0, neutral=True)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(11_500)
+    assert house.planning.plan is not None
+
+
 @pytest.mark.parametrize("unsaid", ["session_wh", "counter_wh"])
 async def test_a_restart_whose_first_report_leaves_a_count_out_charges_nothing_twice(unsaid: str) -> None:
     """The car has 5 of 12 kWh; the first report after a restart has one of both counts, the next one both."""
