@@ -23,7 +23,7 @@ class Kept:
     def __init__(self, ledger: Ledger, intents: IntentStore) -> None:
         self._ledger, self._intents = ledger, intents
         self._cars, self._latches, self._leash = CarStore(ledger), LatchStore(ledger), LeashStore(ledger)
-        self._unread = False
+        self._unread, self._limits = False, Limits()
 
     def restored(
         self, strategy: Strategy, cars: Sequence[KnownCar], limits: Limits, now_s: float
@@ -31,10 +31,10 @@ class Kept:
         """Return the state a run begins with."""
         first = pipeline.initial(strategy, self._cars.load(cars))
         gate = gate_store.restored(self._intents, now_s, limits)
-        link = gate_store.restored_link(self._intents, now_s)
+        link = gate_store.restored_link(self._intents, now_s, gate)
         left = self._leash.load(now_s)
         state = replace(first, gate=gate, link=link, latched=self._latches.load(), leash=left)
-        self._unread = self._ledger.degraded
+        self._unread, self._limits = self._ledger.degraded, limits
         return state
 
     def read_late(self, state: LoopState, now_s: float) -> LoopState:
@@ -44,7 +44,8 @@ class Kept:
         self._unread = False
         latched = latches.with_new(state.latched, *self._latches.load())
         tied = state.leash if state.leash.on else self._leash.load(now_s)
-        return replace(state, latched=latched, leash=tied)
+        gate = gate_store.read_late(self._intents, state.gate, now_s, self._limits, gone=state.link.gone)
+        return replace(state, latched=latched, leash=tied, gate=gate)
 
     def keep_latched(self, before: LoopState, after: LoopState) -> Latched:
         """Write down what was latched or ended between two states; return what ended."""

@@ -79,8 +79,9 @@ class Wanted:
     def __init__(self, habits: Sequence[Habit], zone: ZoneInfo, clock: Clock) -> None:
         self._habits, self._zone, self._clock = tuple(habits), zone, clock
         self.sight = Sight()
+        self._counter_wh: float | None = None
         self._begun_wh: float | None = None
-        self._asked = False
+        self._begun_told = self._asked = False
 
     def observe(self, sight: Sight) -> None:
         """Take what is on the cable; a car that comes begins anew."""
@@ -89,17 +90,30 @@ class Wanted:
             sight = replace(sight, complete=True)  # full is full, also while nothing is offered
         self.sight = sight
         if not sight.connected:
-            self._begun_wh, self._asked = None, False
-        elif (came or self._begun_wh is None) and sight.counter_wh is not None:
-            # The charger's own count since plug-in is good for one thing: where this session began.
-            self._begun_wh = sight.counter_wh - max(sight.session_wh or 0.0, 0.0)
+            self._counter_wh = self._begun_wh = None
+            self._begun_told = self._asked = False
+            return
+        if sight.counter_wh is not None:  # a report that leaves it out takes nothing back
+            self._counter_wh = sight.counter_wh
+        if self._counter_wh is not None and (came or not self._begun_told):
+            self._begin(self._counter_wh, sight.session_wh)
+
+    def _begin(self, counter_wh: float, session_wh: float | None) -> None:
+        """Take from the charger's own count since plug-in where this session began: it is good for no more.
+
+        A report that leaves it out may be the first one after a restart; the next one that has it counts.
+        """
+        if session_wh is not None:
+            self._begun_wh, self._begun_told = counter_wh - max(session_wh, 0.0), True
+        elif self._begun_wh is None:
+            self._begun_wh = counter_wh
 
     @property
     def charged_wh(self) -> float:
         """Return what this car took since it was plugged in; a counter that went back says nothing."""
-        if self._begun_wh is None or self.sight.counter_wh is None:
-            return 0.0
-        return max(self.sight.counter_wh - self._begun_wh, 0.0)
+        if self._begun_wh is None or self._counter_wh is None:
+            return max(self.sight.session_wh or 0.0, 0.0)
+        return max(self._counter_wh - self._begun_wh, 0.0)
 
     def facts(self) -> dict[str, float | str]:
         """Return what a reader of the ledger needs to plan for this car anew."""

@@ -1,6 +1,7 @@
 """The gate's memory over restarts: nothing is kept for it, the writes on record say all it must know."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -31,10 +32,13 @@ def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
     for write in intents.recent(DAY_S):
         at_s = now_s - write.age_s
         (safety if write.safety else comfort).append(at_s)
-        if write.command == "off":
-            off_s, on_s = at_s, None
+        if write.command == "off" and "frc" not in write.keys:  # parked: the car had gone
+            on_s = off_s = None
+            changes_s.clear()
+        elif write.command == "off":  # the start is kept: this stop may not have arrived
+            off_s = at_s
         elif " x" in write.command:
-            on_s = at_s if on_s is None else on_s
+            on_s = at_s if on_s is None or (off_s is not None and off_s >= on_s) else on_s
             raise_s = at_s  # or a reduction: too careful is fine here
             if write.keys.get("psm", mode) != mode:
                 changes_s.append(at_s)
@@ -51,14 +55,32 @@ def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
     )
 
 
-def restored_link(intents: IntentStore, now_s: float) -> Link:
+def read_late(
+    intents: IntentStore, state: GateState, now_s: float, limits: Limits, *, gone: bool
+) -> GateState:
+    """Return the gate's memory with all that is on record, once a disk that was ill at the start is well.
+
+    What was spent before the start counts again; phase changes do unless the car has left (`gone`).
+    """
+    found = restored(intents, now_s, limits)
+    return replace(
+        state,
+        phase=state.phase if gone else found.phase,
+        comfort_writes_s=found.comfort_writes_s,
+        safety_writes_s=found.safety_writes_s,
+    )
+
+
+def restored_link(intents: IntentStore, now_s: float, gate: GateState) -> Link:
     """Return what is known of the charger before its first read: what was sent and may only show by and by.
 
-    Without it, a write that a slow cloud delivers after the restart would count as somebody else's.
+    Without it, a write that a slow cloud delivers after the restart would count as somebody else's, and the
+    pilot that a phase change breaks as a car that left.
     """
     late = [write for write in intents.recent(LATE_S) if write.keys]
     recent = tuple([(now_s - write.age_s, _settings(write.keys)) for write in late])
-    return Link(recent=recent, last_write_s=recent[-1][0] if recent else None)
+    last_s = recent[-1][0] if recent else None
+    return Link(recent=recent, last_write_s=last_s, phase_write_s=gate.phase.last_change_s)
 
 
 def _settings(keys: Mapping[str, Any]) -> Settings:

@@ -12,8 +12,8 @@ from controller.ledger.ledger import Ledger
 from controller.ledger.writer import Job
 from controller.model import Send
 
-MOST_WRITES = 500
-"""More than a day may hold."""
+MOST_WRITES = 20_000
+"""More than a day may hold: one in 5 s, should a stop be asked for all day and nobody take it."""
 
 BOOT = "boot"
 """The kept state that says since which intent monotonic times are of this life of the machine."""

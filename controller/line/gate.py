@@ -299,7 +299,7 @@ def settings_for(command: Command, link: Link) -> Settings:
 
 def _park(state: GateState, link: Link, snap: SiteSnapshot, limits: Limits) -> Action:
     """Leave an idle charger at the least current on one phase: the next car may start by itself there."""
-    if snap.charger is None or snap.charger_quality is not Quality.FRESH or link.connected:
+    if snap.charger is None or snap.charger_quality is not Quality.FRESH or not link.gone:
         return Hold("no car is connected")
     wanted = _parking(link, can_switch=len(options(snap.charger, link.phases_set, limits)) == 2)
     if wanted is None:

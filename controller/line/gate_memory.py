@@ -32,7 +32,7 @@ class GateState:
 def follow(state: GateState, link: Link, before: Link, now_s: float) -> GateState:
     """Return the gate's memory after what happened at the charger: starts and stops not ours, unplugs."""
     if not link.connected:
-        if before.connected or state.on_since_s is not None:  # the latter: gone while the service was down
+        if link.gone and not before.gone:  # perhaps while the service was down
             return replace(
                 state,
                 on_since_s=None,
@@ -104,7 +104,7 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
         # The time of the last stop is kept: should this start not arrive, it has not ended the pause. Asked
         # for once more it begins now, and is ours as the first time.
         return replace(state, on_since_s=now_s, own_start=True, unanswered=False)
-    if not again and isinstance(action.command, Off) and isinstance(link.in_force, Charge):
+    if isinstance(action.command, Off) and isinstance(link.in_force, Charge):
         # A box that loses the current of a start is left in peace as long as a car that takes nothing.
         # The time of the start is kept: should this stop not arrive, it has not ended the charging.
         in_vain = state.unanswered or link.too_much

@@ -26,6 +26,8 @@ class Link:
     uptime_ms: int | None = None
     reboot_count: int | None = None
     connected: bool = False
+    gone: bool = False
+    """A read has said that no car is there, and it was believed; False before, and while in doubt."""
     absent_since_s: float | None = None
     pending: Pending | None = None
     unseen: Pending | None = None

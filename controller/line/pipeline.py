@@ -188,7 +188,7 @@ def _latched(
         latched = latches.with_new(latched, Latch("charger_error", text))
     if cars.session.cap_a == 0:
         latched = latches.with_new(latched, Latch("over_draw", OVER_DRAW))
-    if link.known and not link.connected:
+    if link.gone:
         latched = latches.after_unplug(latched)
     if link.fight:
         latched = latches.without(latched, frozenset({"app"}))

@@ -248,14 +248,14 @@ def _cable(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
     if status.connected:
         if link.connected and link.absent_since_s is None:
             return link, False, False
-        return replace(link, connected=True, absent_since_s=None), False, not link.connected
-    if not link.connected:
+        return replace(link, connected=True, gone=False, absent_since_s=None), False, not link.connected
+    if link.gone:
         return link, False, False
     since_s = link.absent_since_s if link.absent_since_s is not None else now_s
     switching = link.phase_write_s is not None and now_s - link.phase_write_s < limits.phase_give_up_s
     if switching and now_s - since_s < UNPLUG_DEBOUNCE_S:
         return replace(link, absent_since_s=since_s), False, False
-    return replace(link, connected=False, absent_since_s=None), True, False
+    return replace(link, connected=False, gone=True, absent_since_s=None), link.connected, False
 
 
 def _rebooted(link: Link, status: ChargerStatus) -> bool:

@@ -1,8 +1,10 @@
 """The planner's shell on a clock that is moved by hand: when it plans, what it says, what it counts."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time
 from itertools import pairwise
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +14,8 @@ from controller.clock import SimClock
 from controller.departures import Habit, Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Prices
+from controller.planner.plan import Plan, make_plan
+from controller.planner.task import Task
 from controller.planning import Planning, later_value_ct
 from controller.wanted import Sight
 
@@ -122,6 +126,28 @@ async def test_a_restart_knows_from_the_charger_what_the_session_has_brought() -
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(6_000)
 
 
+async def test_a_report_that_leaves_the_counter_out_takes_nothing_back() -> None:
+    """12 kWh less 9. A report without the lifetime counter is no car that has taken nothing."""
+    house = House()
+    house.see()
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    house.see(counter_wh=None, session_wh=None)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
+    house.see(session_wh=9_000.0)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
+
+
+@pytest.mark.parametrize("unsaid", ["session_wh", "counter_wh"])
+async def test_a_restart_whose_first_report_leaves_a_count_out_charges_nothing_twice(unsaid: str) -> None:
+    """The car has 5 of 12 kWh; the first report after a restart has one of both counts, the next one both."""
+    house = House()
+    house.see(**{"session_wh": 5_000.0, unsaid: None})
+    house.counter_wh += 500
+    house.see(session_wh=5_500.0)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(6_500)
+
+
 async def test_the_needs_are_there_without_any_plan_and_keep_their_instant() -> None:
     """Nothing was planned yet. 07:00 is 12 h 55 min away, on the clock that never steps; a step moves it."""
     house = House()
@@ -193,6 +219,32 @@ async def test_a_departure_of_another_car_is_not_kept() -> None:
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(7_000)
 
 
+async def test_the_plan_of_the_car_that_left_is_not_that_of_the_one_that_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One leaves and another comes while the planner thinks: what comes out is dropped, and planned anew."""
+    house, begun, go = House(), Event(), Event()
+
+    def slow(task: Task) -> Plan:
+        begun.set()
+        go.wait(10)
+        return make_plan(task)
+
+    monkeypatch.setattr("controller.planning.make_plan", slow)
+    house.see()
+    thinking = asyncio.create_task(house.planning.tick())
+    await asyncio.to_thread(begun.wait, 10)
+    house.see(connected=False)
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    go.set()
+    await thinking
+    assert house.planning.plan is None
+    await house.after(5)
+    assert house.planning.plan is not None
+    assert house.planning.plan.energy_wh < 9_000
+
+
 async def test_a_plan_older_than_half_an_hour_is_none() -> None:
     """The planner hangs: what it said holds for 30 minutes to the second."""
     house = House()
@@ -237,6 +289,30 @@ async def test_a_car_that_takes_what_nobody_expected_is_planned_for_anew() -> No
     house.see(session_wh=2_000.0)
     await house.after(70)
     assert house.planning.plan is not made
+
+
+async def test_what_is_said_of_how_full_the_car_is_is_planned_with_at_once() -> None:
+    """It was taken for 75 %, 80 are wanted; somebody says that it is 20: a minute later the plan knows."""
+    house = in_percent()
+    house.see(soc=Soc(75.0, 50.0, 0.9, 0.0, "assumed"))
+    await house.after(0)
+    assert house.planning.plan is not None
+    assert wanted_wh(house) == pytest.approx(5_000 / 1.8, abs=800)
+    house.see(soc=Soc(20.0, 50.0, 0.9, 0.0, "pushed"))
+    await house.after(65)
+    assert wanted_wh(house) == pytest.approx(60_000 / 1.8, abs=800)
+    made = house.planning.plan
+    for _ in range(3):  # what it takes as planned is no news
+        house.see(soc=Soc(20.0, 50.0, 0.9, 0.0, "pushed"))
+        await house.after(65)
+    assert house.planning.plan is made
+
+
+def wanted_wh(house: House) -> float:
+    """Return what the plan brings until seven."""
+    assert house.planning.plan is not None
+    until_s = datetime(2026, 11, 26, 7, tzinfo=UTC).timestamp()
+    return sum(slot.expected_wh for slot in house.planning.plan.slots if slot.begin_s < until_s)
 
 
 async def test_without_any_price_the_fixed_one_counts_and_the_plan_stands() -> None:

@@ -2,6 +2,8 @@
 
 import shutil
 import tempfile
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,13 +16,28 @@ from controller.kept import Kept
 from controller.ledger.intent_store import IntentStore, label
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
-from controller.model import Decision, Send, Strategy, Worth
+from controller.model import CarState, ChargerStatus, Decision, Send, Strategy, Worth
 from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House, at_length
-from tests.properties.world import World, command_off
+from tests.properties.world import Box, World, command_off
+
+
+class Killed(Exception):
+    """The controller has just died."""
+
+
+class PilotBroken(Box):
+    """A box whose firmware says "no car" while a phase change breaks the pilot."""
+
+    def status(self, now_s: float) -> ChargerStatus:
+        told = super().status(now_s)
+        return replace(told, car=CarState.IDLE) if self.dead_s > 8 else told
 
 
 class KeptWorld(World):
     """The world around a controller that writes down what it sends and learns, in a real ledger."""
+
+    dies = ""
+    """Where the next write finds its end: "before" it leaves, or "after", its answer never heard."""
 
     def __init__(self, strategy: Strategy, limits: Limits, path: Path) -> None:
         super().__init__(strategy, limits)
@@ -40,9 +57,23 @@ class KeptWorld(World):
 
     def restart(self, seconds: int) -> None:
         """End the controller as a kill does, and start another so much later."""
+        self.dies = ""
         self.ledger.close()
         self.stop(seconds)
         self.begin()
+
+    @property
+    def disk_ill(self) -> bool:
+        return self.ledger.degraded
+
+    def full(self, yes: bool) -> None:
+        """Let SQLite refuse to grow the file, or let it again."""
+        connection = self.ledger._writer.connection
+        assert connection is not None
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages if yes else 1_000_000}").fetchone()
+        while yes and not self.ledger.degraded:  # what is free in the last pages
+            self.ledger.record_event("test", "info", "x" * 4000)
 
     def second(self) -> None:
         self.clock.advance(self.now_s + 1.0 - self.clock.monotonic())
@@ -61,7 +92,11 @@ class KeptWorld(World):
     def _send(self, decision: Decision, send: Send) -> None:
         keys = send.settings.keys()
         intent = self.intents.record(label(send), keys, safety=send.safety, reason=send.reason)
+        if self.dies == "before":
+            raise Killed
         super()._send(decision, send)
+        if self.dies == "after":
+            raise Killed
         self.intents.answered(intent, "accepted", "")
 
 
@@ -70,15 +105,61 @@ class RestartedHouse(House):
 
     def world_of(self, strategy: Strategy) -> World:
         self.folder = Path(tempfile.mkdtemp(prefix="ampilot-"))
-        return KeptWorld(strategy, self.limits, self.folder / "ledger.db")
+        world = KeptWorld(strategy, self.limits, self.folder / "ledger.db")
+        world.box = PilotBroken()
+        return world
 
-    @rule(seconds=st.integers(1, 400))
-    def killed(self, seconds: int) -> None:
-        """It is gone for a while and then back."""
+    @rule(seconds=st.integers(1, 400), unread_s=st.sampled_from([0, 0, 25, 100]))
+    def killed(self, seconds: int, unread_s: int) -> None:
+        """It is gone for a while and then back, perhaps before its charger can be read."""
         charged = self.world.box.drawn_a > 1
+        self.world.cloud_down = unread_s > 0
         self.world.restart(seconds)
+        self.world.run(unread_s)
+        self.world.cloud_down = False
         self.world.run(60)
         event(f"killed while charging: {charged}")
+
+    @rule(seconds=st.integers(1, 60), dies=st.sampled_from(["before", "after"]), sun_kw=st.floats(0, 9))
+    def killed_at_a_write(self, seconds: int, dies: str, sun_kw: float) -> None:
+        """Its next write is on record and has not left, or has left and is not answered."""
+        self.world.sun_w, self.world.dies = sun_kw * 1000, dies
+        try:
+            self.world.run(400)
+        except Killed:
+            event(f"killed {dies} a write left")
+            self.world.restart(seconds)
+        self.world.dies = ""
+        self.world.run(60)
+
+    @rule(seconds=st.integers(1, 20), sun_kw=st.sampled_from([2.5, 9.0]))
+    def killed_in_a_phase_change(self, seconds: int, sun_kw: float) -> None:
+        """The contactor is open when it dies, the pilot broken when it is back, perhaps."""
+        self.world.sun_w = sun_kw * 1000
+        for _ in range(900):
+            self.world.run(1)
+            if self.world.box.dead_s > 8 and self.world.box.plugged:
+                event("killed in a phase change")
+                self.world.restart(seconds)
+                break
+        self.world.run(60)
+
+    @rule(seconds=st.integers(1, 60), full_s=st.integers(10, 300))
+    def killed_and_the_disk_is_full(self, seconds: int, full_s: int) -> None:
+        """The next run can read what was, and for a while write nothing."""
+        world = self.world
+        world.restart(seconds)
+        world.full(True)
+        count = len(world.sent)
+        world.run(full_s)
+        event(f"writes on a full disk: {len(world.sent) > count}")
+        world.full(False)
+        world.ledger.record_event("test", "info", "the disk is well")
+        for _ in range(80):
+            if world.disk_ill:
+                time.sleep(0.1)
+        assert not world.disk_ill
+        world.run(60)
 
     def teardown(self) -> None:
         super().teardown()
@@ -127,6 +208,65 @@ def test_what_arrives_after_a_restart_is_not_somebody_elses(tmp_path: Path) -> N
     assert world.box.frc == 2
     notes = [note for decision in world.decisions for note in decision.notes]
     assert not any("from outside" in note for note in notes)
+
+
+def changed(world: KeptWorld) -> float:
+    """Let a phase change that was just asked for be told to the box; return when it was."""
+    world.run(3)
+    assert world.box.phases == 3
+    assert world.box.dead_s > 0
+    return world.box.changes_s[-1]
+
+
+def test_a_restart_that_cannot_read_the_charger_yet_forgets_nothing(tmp_path: Path) -> None:
+    """The first decisions come before the first report: the phase change of a minute ago still counts."""
+    world = bought(tmp_path, 1.0)
+    changed_s = changed(world)
+    world.cloud_down = True
+    world.restart(8)
+    world.run(30)
+    world.cloud_down, world.worth = False, Worth(-10.0, "by hand", world.now_s + 5000)
+    world.sun_w = 2500.0  # enough for one phase
+    world.run(900)
+    world.ledger.close()
+    later = [at_s for at_s in world.box.changes_s if at_s > changed_s]
+    assert all(at_s >= changed_s + 600 for at_s in later)
+
+
+def test_a_restart_during_a_phase_change_is_no_other_car(tmp_path: Path) -> None:
+    """The next run does not believe the "no car" of a broken pilot: nothing is parked, nothing forgotten."""
+    world = bought(tmp_path, 1.0)
+    world.box.__class__ = PilotBroken
+    changed_s = changed(world)
+    count = len(world.sent)
+    world.restart(4)
+    assert world.box.dead_s > 8
+    world.worth, world.sun_w = Worth(-10.0, "by hand", world.now_s + 5000), 2500.0
+    world.run(32 - int(world.now_s - changed_s))
+    assert len(world.sent) == count
+    world.run(900)
+    world.ledger.close()
+    assert not any(sent.send.reason.startswith("no car") for sent in world.sent)
+    later = [at_s for at_s in world.box.changes_s if at_s > changed_s]
+    assert all(at_s >= changed_s + 600 for at_s in later)
+
+
+def test_a_stop_that_was_lost_before_a_restart_leaves_the_least_time_on(tmp_path: Path) -> None:
+    """Blind, stopped in vain, killed: the next run sees it charge, and our start keeps its 300 s."""
+    world = bought(tmp_path, 1.0)
+    began_s = world.sent[-1].at_s
+    world.run(30)
+    world.meter_silent = world.drop_writes = True
+    while not (command_off(world.sent[-1].send) and world.sent[-1].at_s > began_s):
+        world.run(1)
+    assert world.now_s < began_s + 120
+    world.meter_silent = world.drop_writes = False
+    world.restart(30)
+    world.worth = Worth(-10.0, "by hand", world.now_s + 1000)
+    world.run(300)
+    world.ledger.close()
+    stops_s = [sent.at_s for sent in world.sent if command_off(sent.send) and not sent.send.safety]
+    assert [at_s for at_s in stops_s if at_s > began_s] == [began_s + 300]
 
 
 RestartedHouse.TestCase.settings = House.TestCase.settings

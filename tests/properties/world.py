@@ -256,6 +256,7 @@ class World:
             prices=Prices(),
             worth=self.worth,
             needs=self.needs,
+            ledger_degraded=self.disk_ill,
         )
         snap = snapshot.build(seen, self.limits, self.state.link.last_write_s)
         self.state, decision = pipeline.step(self.state, snap, self.strategy, self.limits)
@@ -327,6 +328,11 @@ class World:
             held = dwo is not None and box.session_wh >= dwo
             offers.append((0 if frc == 1 or held else amp, 1 if psm == 1 else 3))
         return max(offer[0] for offer in offers), max(offer[1] for offer in offers)
+
+    @property
+    def disk_ill(self) -> bool:
+        """Return whether what is sent goes on no record."""
+        return False
 
     @property
     def needs(self) -> tuple[Need, ...]:

@@ -99,6 +99,7 @@ def test_parking_is_not_repeated_before_a_read_could_show_it() -> None:
         phases_set=3,
         knobs=Knobs(16, Force.NEUTRAL, PhaseMode.THREE),
         seen_data_s=NOON_S - 25,
+        gone=True,
         pending=pending,
         last_write_s=NOON_S - 20,
     )
@@ -446,7 +447,7 @@ def test_an_idle_charger_is_parked(knobs: Knobs, can_switch: bool, keys: dict[st
     """6 A on one phase, as far as it reports and can; what stands so already is left alone."""
     status = ChargerStatus(NOON_S - 1, NOON_S - 1, can_switch_phases=can_switch)
     seen = SiteSnapshot(NOON_S, 10.0, Quality.FRESH, Quality.FRESH, charger=status)
-    link = Link(knobs=knobs, seen_data_s=NOON_S - 1)
+    link = Link(knobs=knobs, seen_data_s=NOON_S - 1, gone=True)
     parked = admit(FREE, link, seen, Wish(Off(), "no car"), TOP, LIMITS)
     assert (parked.settings.keys() if isinstance(parked, Send) else None) == keys
     stale = dataclasses.replace(seen, charger_quality=Quality.AGING)
@@ -462,7 +463,7 @@ def test_starts_and_stops_that_were_not_ours_are_followed() -> None:
     assert (begun.on_since_s, begun.off_since_s, begun.own_start) == (100.0, None, False)
     ended = follow(begun, off, on, 200.0)
     assert (ended.on_since_s, ended.off_since_s) == (None, 200.0)
-    gone = follow(ended, Link(), off, 300.0)
+    gone = follow(ended, Link(gone=True), off, 300.0)
     assert (gone.off_since_s, gone.phase) == (None, PhaseHistory())
 
 

@@ -92,15 +92,17 @@ def asked(
 
 def test_an_unplug_forgets_all_but_the_writes() -> None:
     """Times, phases and the car's refusal go with the car; the budget and the last raise stay."""
-    gone = follow(USED, Link(), link_of(), NOW_S)
+    empty = Link(gone=True)
+    gone = follow(USED, empty, link_of(), NOW_S)
     assert gone == GateState(
         comfort_writes_s=USED.comfort_writes_s,
         safety_writes_s=USED.safety_writes_s,
         last_raise_s=USED.last_raise_s,
     )
     paused = replace(USED, on_since_s=None)
-    assert follow(paused, Link(), Link(), NOW_S) == paused
-    assert follow(USED, Link(), Link(), NOW_S) == gone  # it charged when the service went down, and is gone
+    assert follow(paused, empty, empty, NOW_S) == paused
+    assert follow(USED, empty, Link(), NOW_S) == gone  # it charged when the service went down, and is gone
+    assert follow(USED, Link(), Link(), NOW_S) == USED  # nothing was read yet: it may charge on
 
 
 def test_a_reboot_of_the_charger_counts_as_just_switched() -> None:
@@ -485,6 +487,7 @@ def parked(
     values: dict[str, Any] = {
         "knobs": Knobs(16, Force.NEUTRAL, PhaseMode.THREE),
         "connected": False,
+        "gone": True,
         "phases_set": 3,
     }
     seen = snap_of(charger=status, car_connected=False)
@@ -498,6 +501,7 @@ def test_an_idle_charger_is_parked_once_and_says_so() -> None:
     wanted = Settings(current_a=6, phase_mode=PhaseMode.ONE)
     assert parked() == Send(Off(), wanted, False, "no car: parked at the least current on one phase")
     assert parked(charger=False) == Hold("no car is connected")
+    assert parked(gone=False) == Hold("no car is connected")  # no read has said so: a car may be charging
     assert parked(knobs=Knobs(6, Force.NEUTRAL, PhaseMode.ONE)) == Hold("no car is connected")
     spent = GateState(comfort_writes_s=(NOW_S - 10,) * 9)
     assert parked(state=spent) == Hold("no car is connected; the write budget is spent")
@@ -560,6 +564,12 @@ def test_a_stop_that_does_not_arrive_has_not_ended_the_charging() -> None:
     assert going_on == replace(stopping, off_since_s=None)
     late = follow(going_on, link_of(Off()), link_of(pending=lost), NOW_S + 20)
     assert late == replace(going_on, on_since_s=None, off_since_s=NOW_S + 20, own_start=False)
+    again = wrote(going_on, stop, link_of(pending=lost), NOW_S + 10)
+    second = replace(way, sent_s=NOW_S + 10, attempts=2)
+    hoped = follow(again, link_of(Off(), pending=second), link_of(pending=lost), NOW_S + 19)
+    lost_again = link_of(pending=replace(second, failed=True))
+    still = follow(hoped, lost_again, link_of(Off(), pending=second), NOW_S + 21)
+    assert (still.on_since_s, still.own_start, still.off_since_s) == (USED.on_since_s, True, None)
 
 
 def test_a_step_on_the_same_phases_is_a_write_and_no_more() -> None:
@@ -576,7 +586,7 @@ def test_a_stop_of_what_is_off_already_begins_no_new_pause() -> None:
 
 
 def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None:
-    """A start asked for once more begins now and is ours, with its minimum on time; parking only counts."""
+    """Start or stop, asked for once more it begins now, and the start is ours; parking only counts."""
     start = send(Charge(8, 3), current_a=8, force=Force.ON, phase_mode=PhaseMode.THREE)
     first = Pending(start.command, start.settings, NOW_S - 15, raising=True)
     paused = replace(USED, on_since_s=None)
@@ -585,7 +595,7 @@ def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None
     assert wrote(paused, start, link_of(Off(), pending=first), NOW_S) == begun
     stop = send(Off(), force=Force.OFF)
     once = Pending(Off(), stop.settings, NOW_S - 15, raising=False)
-    assert wrote(USED, stop, link_of(pending=once), NOW_S).off_since_s == USED.off_since_s
+    assert wrote(USED, stop, link_of(pending=once), NOW_S).off_since_s == NOW_S
     assert wrote(paused, start, link_of(Off(), connected=False), NOW_S) == counted
     other = replace(first, settings=Settings(current_a=9))
     assert wrote(paused, start, link_of(Off(), pending=other), NOW_S).phase == PhaseHistory(

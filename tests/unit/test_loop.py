@@ -8,7 +8,7 @@ import logging
 import socket
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -18,10 +18,12 @@ import pytest
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import MeterUnreachable
+from controller.kept import Kept
 from controller.ledger.gate_store import restored, restored_link
 from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
+from controller.line.gate_memory import GateState
 from controller.line.link import Link
 from controller.line.phases import PhaseHistory
 from controller.loop import Loop
@@ -31,6 +33,7 @@ from controller.model import (
     Command,
     Force,
     GridReading,
+    Keys,
     Off,
     OutcomeKind,
     PhaseMode,
@@ -314,17 +317,99 @@ async def test_a_restart_does_not_forgive_phase_changes(rig: Rig) -> None:
     assert (found.on_since_s, found.off_since_s, found.own_start) == (now_s, now_s - 700, True)
 
 
+async def test_a_restart_takes_no_stop_for_arrived_and_a_parked_box_for_left(rig: Rig) -> None:
+    """A stop on record leaves the start before it, which may go on; parking ends all that was of that car."""
+    intents = IntentStore(rig.ledger, rig.clock)
+
+    def wrote(command: str, keys: Keys) -> GateState:
+        rig.clock.advance(100)
+        intents.record(command, keys, safety=False, reason="sun")
+        return restored(intents, float(rig.clock.monotonic()), Limits())
+
+    began_s = float(rig.clock.monotonic()) + 100
+    wrote("6 A x3", {"amp": 6, "frc": 2, "psm": 2})
+    for step in (1, 2):
+        stopped = wrote("off", {"frc": 1})
+        times = (stopped.on_since_s, stopped.own_start, stopped.off_since_s)
+        assert times == (began_s, True, began_s + 100 * step)
+    started = wrote("8 A x3", {"amp": 8, "frc": 2})
+    assert wrote("9 A x3", {"amp": 9}).on_since_s == started.on_since_s == began_s + 300
+    parked = wrote("off", {"amp": 6, "psm": 1})
+    assert (parked.on_since_s, parked.own_start, parked.off_since_s) == (None, False, None)
+    assert parked.phase == PhaseHistory()
+    assert len(parked.comfort_writes_s) == 6
+    now_s = float(rig.clock.monotonic())
+    assert wrote("6 A x1", {"amp": 6, "frc": 2}).phase == PhaseHistory()  # it stood at one phase already
+    assert wrote("6 A x3", {"amp": 6, "psm": 2}).phase.times_s == (now_s + 200,)
+
+
+async def test_what_an_ill_disk_hid_at_the_start_counts_once_it_is_well(rig: Rig) -> None:
+    """All counts as just switched while nothing can be read; then what was spent before is known again."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    began_s = float(rig.clock.monotonic())
+    for command, keys in (("6 A x3", {"amp": 6, "frc": 2, "psm": 2}), ("7 A x3", {"amp": 7})):
+        intents.record(command, keys, safety=False, reason="sun")
+        rig.clock.advance(60)
+    intents.record("off", {"frc": 1}, safety=True, reason="blind")
+    now_s = float(rig.clock.monotonic())
+    rig.full(True)
+    kept = Kept(rig.ledger, intents)
+    state = kept.restored(rig.strategy, (), Limits(), now_s)
+    careful = GateState(off_since_s=now_s, phase=PhaseHistory(now_s), last_raise_s=now_s)
+    assert state.gate == careful
+    rig.full(False)
+    rig.ledger.record_event("test", "info", "the disk is well")
+    assert not rig.ledger.degraded
+    spent = replace(careful, comfort_writes_s=(began_s, began_s + 60), safety_writes_s=(now_s,))
+    assert kept.read_late(state, now_s).gate == replace(spent, phase=PhaseHistory(began_s, (began_s,)))
+    assert kept.read_late(state, now_s) is state  # once
+    kept._unread = True
+    left = replace(state, link=Link(gone=True))
+    assert kept.read_late(left, now_s).gate == spent  # of a car that has left no phase change counts
+
+
+async def test_the_last_writes_of_a_full_day_are_the_ones_that_count(rig: Rig) -> None:
+    """Three a day are allowed, five were written: the last three are known; those for safety apart."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    for place in range(10):
+        rig.clock.advance(10)
+        intents.record(f"{6 + place} A x1", {"amp": 6 + place}, safety=place % 2 == 1, reason="so")
+    now_s = float(rig.clock.monotonic())
+    found = restored(intents, now_s, Limits(writes_per_day=3))
+    assert found.comfort_writes_s == (now_s - 50, now_s - 30, now_s - 10)
+    assert found.safety_writes_s == (now_s - 80, now_s - 60, now_s - 40, now_s - 20, now_s)
+    assert (found.on_since_s, found.last_raise_s) == (now_s - 90, now_s)
+
+
+async def test_a_day_of_stops_nobody_takes_does_not_push_a_phase_change_off_the_record(rig: Rig) -> None:
+    """One stop in 30 s for a day: the change of phases and the write for comfort before them are known."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    intents.record("6 A x3", {"amp": 6, "frc": 2, "psm": 2}, safety=False, reason="sun")
+    began_s = float(rig.clock.monotonic())
+    for _ in range(2800):
+        rig.clock.advance(30)
+        intents.record("off", {"frc": 1}, safety=True, reason="blind")
+    found = restored(intents, float(rig.clock.monotonic()), Limits())
+    assert (found.comfort_writes_s, found.phase.times_s) == ((began_s,), (began_s,))
+    assert len(found.safety_writes_s) == 2800
+
+
 async def test_a_restart_knows_what_may_still_arrive(rig: Rig) -> None:
     """Of the last two minutes, with all keys: what a slow cloud delivers now is not somebody else's."""
     intents = IntentStore(rig.ledger, rig.clock)
-    assert restored_link(intents, float(rig.clock.monotonic())) == Link()
+    nothing = GateState()
+    assert restored_link(intents, float(rig.clock.monotonic()), nothing) == Link()
     start = Settings(6, Force.ON, PhaseMode.THREE, inf)
-    for settings, wait_s in ((Settings(9), 30.0), (start, 110.0), (Settings(force=Force.OFF), 9.0)):
+    limit = Settings(energy_limit_wh=4500.0)
+    stop = Settings(force=Force.OFF)
+    for settings, wait_s in ((Settings(9), 30.0), (start, 60.0), (limit, 50.0), (stop, 9.0)):
         intents.record("a write", settings.keys(), safety=False, reason="sun")
         rig.clock.advance(wait_s)
     now_s = float(rig.clock.monotonic())
-    recent = ((now_s - 119, start), (now_s - 9, Settings(force=Force.OFF)))
-    assert restored_link(intents, now_s) == Link(recent=recent, last_write_s=now_s - 9)
+    recent = ((now_s - 119, start), (now_s - 59, limit), (now_s - 9, stop))
+    assert restored_link(intents, now_s, nothing) == Link(recent=recent, last_write_s=now_s - 9)
+    changed = GateState(phase=PhaseHistory(now_s - 119, (now_s - 119,)))
+    assert restored_link(intents, now_s, changed).phase_write_s == now_s - 119
 
 
 async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from controller.limits import Limits
 from controller.line import pipeline
 from controller.line.guard import Sight, objection
+from controller.line.latches import Latch
 from controller.model import (
     CarState,
     Charge,
@@ -315,6 +316,19 @@ def test_the_strategy_sees_what_is_in_force_and_what_may_move() -> None:
     assert seen[1].in_force == Off()  # its own stop is on its way
     assert seen[1].admissible.start_in_s == 291.0
     assert (seen[0].prices.write_ct, seen[0].prices.phase_change_ct) == (0.02, 1.5)
+
+
+def test_a_yield_of_the_run_before_ends_with_a_read_of_no_car_not_with_doubt() -> None:
+    """The first report does not say whether a car is there: it stays theirs; "no car" gives it back."""
+    taken = dataclasses.replace(pipeline.initial(Says(None)), latched=(Latch("app", "changed by app"),))
+    for car, kept in ((CarState.UNKNOWN, True), (CarState.ERROR, True), (CarState.IDLE, False)):
+        look = snap()
+        assert look.charger is not None
+        look = dataclasses.replace(look, charger=dataclasses.replace(look.charger, car=car))
+        state, decision = pipeline.step(taken, look, Says((Wish(Off(), "no sun"), None)), LIMITS)
+        assert (state.latched == taken.latched) is kept
+        assert isinstance(decision.action, Hold)
+    assert pipeline.step(taken, dataclasses.replace(snap(), charger=None), Says(None), LIMITS)[0].latched
 
 
 @pytest.mark.parametrize("kind", list(OutcomeKind))

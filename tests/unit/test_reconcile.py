@@ -35,6 +35,31 @@ def test_what_is_found_at_start_is_taken_as_it_is() -> None:
     assert notes == ("a car was plugged in",)
 
 
+@pytest.mark.parametrize("doubt", [CarState.UNKNOWN, CarState.INITIALIZING, CarState.ERROR])
+def test_no_car_is_known_only_from_a_read_that_says_so(doubt: CarState) -> None:
+    """Not before the first, nor from one that does not tell; once said, doubt does not bring the car back."""
+    assert not Link().gone
+    link, notes = see(Link(), 100.0, car=doubt)
+    assert (link.known, link.connected, link.gone, notes) == (True, False, False, ())
+    link, notes = see(link, 105.0, car=CarState.IDLE)
+    assert (link.connected, link.gone, notes) == (False, True, ())
+    assert see(link, 110.0, car=doubt)[0].gone
+    assert not see(link, 110.0)[0].gone
+    left, notes = see(begun(), 105.0, car=CarState.IDLE)
+    assert (left.connected, left.gone, notes) == (False, True, ("the car was unplugged",))
+
+
+def test_a_phase_change_of_the_run_before_explains_a_broken_pilot() -> None:
+    """Asked for at 90 s: "no car" is believed after 25 s of it, a car that shows before them never left."""
+    link = see(Link(phase_write_s=90.0), 100.0, car=CarState.IDLE)[0]
+    assert (link.gone, see(link, 124.9, car=CarState.IDLE)[0].gone) == (False, False)
+    gone, notes = see(link, 125.0, car=CarState.IDLE)
+    assert (gone.gone, notes) == (True, ())
+    there, notes = see(link, 124.9)
+    assert (there.connected, there.gone, there.absent_since_s) == (True, False, None)
+    assert see(Link(phase_write_s=90.0), 690.0, car=CarState.IDLE)[0].gone  # long over
+
+
 def test_no_status_is_no_news() -> None:
     """Before the first read, and while none comes, nothing changes."""
     assert observe(Link(), None, 5.0, LIMITS) == (Link(), ())
