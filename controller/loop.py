@@ -17,13 +17,13 @@ from controller.ledger.ledger import Ledger
 from controller.ledger.soc_store import CarSoc
 from controller.limits import Limits
 from controller.line import pipeline, snapshot
-from controller.model import Decision, OutcomeKind, Prices, Send, SiteSnapshot, Strategy, WriteOutcome
+from controller.model import Decision, Force, OutcomeKind, Prices, Send, SiteSnapshot, Strategy, WriteOutcome
 from controller.planning import Planning
 from controller.senses import Devices, Senses
 from controller.session_book import SessionBook
 from controller.supervised import Supervised
 from controller.tick_record import TickRecord, status_line
-from controller.wanted import sight
+from controller.wanted import left_unseen, sight
 from controller.watchdog import Notifier, Progress
 from controller.writes import Writes, last_writes, objection
 
@@ -129,12 +129,16 @@ class Loop:
             self.senses.fault("other_logic", logic)
         else:
             self.senses.recovered("other_logic")
-        self._follow_soc(snap)
+        self._follow_soc(before, snap)
         self._book.add(snap)
 
-    def _follow_soc(self, snap: SiteSnapshot) -> None:
+    def _follow_soc(self, before: pipeline.LoopState, snap: SiteSnapshot) -> None:
         """Tell the state of charge what the charger counted, once a report has said which car is there."""
         link, cars, status = self.state.link, self.state.cars, snap.charger
+        if status is not None and left_unseen(
+            before.link.session_wh, status.session_wh, neutral=status.force is Force.NEUTRAL
+        ):
+            self.soc.observe(status.energy_wh, False, cars.traits.name, self._clock.wall())
         unsure = not link.known or (link.connected and not cars.session.connected)
         self.soc.observe(
             None if status is None else status.energy_wh,

@@ -7,6 +7,7 @@ decision from the config and the charger's counter, so the strategy's latest sta
 
 import asyncio
 from collections.abc import Callable, Sequence
+from math import inf
 from zoneinfo import ZoneInfo
 
 from controller.clock import Clock
@@ -14,6 +15,7 @@ from controller.departures import Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Need, Prices, Worth
 from controller.planner.plan import Plan, PlannedSlot, make_plan
+from controller.planner.purchase import below_ceiling_ct
 from controller.planner.task import SLOT_S, Departure, Task, make_slots
 from controller.planner.values import Reason
 from controller.wanted import Sight, Wanted
@@ -31,7 +33,8 @@ DEAD_BAND_CT = 0.3
 """A new plan's value this near to the old one's is taken for the same: nobody moves for it."""
 
 BAND_WH = 300.0
-"""So far beside what its darkest and its brightest sky let expect, a plan is made anew."""
+"""So far beside what its darkest and its brightest sky let expect, a plan is made anew; so far from what is
+missing by its own reckoning too: somebody has said how full the car is."""
 
 CHEAP_S = 4 * 3600.0
 """A kWh beyond all needs is compared with the cheapest hours ahead, so many of them."""
@@ -105,6 +108,8 @@ class Planning:
         self._key: tuple[object, ...] = ()
         self._made_s: float | None = None
         self._begun_plan_wh = self._later_ct = 0.0
+        self._planned_for: dict[float, float] = {}
+        self._stay = 0
         self._said: tuple[Reason, float] | None = None
         self._told: set[int] = set()
         self.plan: Plan | None = None
@@ -113,9 +118,9 @@ class Planning:
 
     def observe(self, sight: Sight) -> None:
         """Take what is on the cable; a car that comes begins anew, one that goes takes its plan along."""
-        self.wanted.observe(sight)
-        if not sight.connected:
+        if not self.wanted.observe(sight):
             self.plan, self._made_s, self._key, self._said = None, None, (), None
+            self._stay += 1
 
     def needs(self, now_s: float) -> tuple[Need, ...]:
         """Return what is missing at the departures ahead (monotonic), nothing without a car or a full one."""
@@ -134,7 +139,8 @@ class Planning:
         missing = [departure for departure in self.wanted.departures() if departure.need_wh > 0]
         if slot.reason is Reason.TARGET and not missing:
             # All needs are met since the plan was made: what it wanted for them is not worth it any more.
-            return Worth(self._later_ct, LATER, self._made_s + VALID_S)
+            later_ct = below_ceiling_ct(self._later_ct, slot, self._wants.ceiling_ct)
+            return Worth(later_ct, LATER, self._made_s + VALID_S)
         value_ct = slot.value_ct_per_kwh
         if self._said is not None and self._said[0] is slot.reason:
             value_ct = self._said[1] if abs(value_ct - self._said[1]) < DEAD_BAND_CT else value_ct
@@ -158,17 +164,19 @@ class Planning:
         if not sight.connected:
             return
         key = self._state_of_the_world()
-        stale = key != self._key or self._beside_the_band()
+        stale = key != self._key or self._beside_the_band() or self._told_otherwise()
         fresh = self._made_s is not None and mono_s - self._made_s < DEBOUNCE_S
         if not stale or fresh:
             return
         self._key = key  # what cannot be planned is not tried again and again
-        task, begun_wh = self.task(), self.wanted.charged_wh
+        task, begun_wh, missing = self.task(), self.wanted.charged_wh, self._missing()
+        stay = self._stay
         plan = await asyncio.to_thread(make_plan, task)
-        if not self.wanted.sight.connected:  # it left while we were thinking
+        if stay != self._stay:  # it left while we were thinking, and may be another one by now
             return
         first = self.plan is None
         self.plan, self._made_s, self._begun_plan_wh = plan, mono_s, begun_wh
+        self._planned_for = missing
         self._later_ct = task.later_value_ct
         self._tell(plan, first=first)
         if (asked := self.wanted.question()) is not None:
@@ -214,6 +222,22 @@ class Planning:
             low_wh, high_wh = low_wh + share * slot.p10_wh, high_wh + share * slot.p90_wh
         taken_wh = self.wanted.charged_wh - self._begun_plan_wh
         return not low_wh - BAND_WH <= taken_wh <= high_wh + BAND_WH
+
+    def _missing(self) -> dict[float, float]:
+        """Return what is missing by instant in Wh; under infinity until the battery is full."""
+        missing = {departure.at_s: departure.need_wh for departure in self.wanted.departures()}
+        soc = self.wanted.sight.soc
+        return missing if soc is None else {**missing, inf: soc.room_wh}
+
+    def _told_otherwise(self) -> bool:
+        """Return whether another amount is missing than what was taken since explains: somebody said so."""
+        if self.plan is None:
+            return False
+        taken_wh, before = self.wanted.charged_wh - self._begun_plan_wh, self._planned_for
+        return any(
+            abs(wh - max(before.get(at_s, wh + taken_wh) - taken_wh, 0.0)) > BAND_WH
+            for at_s, wh in self._missing().items()
+        )
 
     def _tell(self, plan: Plan, *, first: bool) -> None:
         ahead = next((d for d in self.wanted.departures() if d.need_wh > 0), None)

@@ -39,6 +39,7 @@ from controller.cars.session import (
     Session,
     followed,
     interrupted,
+    needed_a,
     overdrawn,
     try_higher,
 )
@@ -160,7 +161,7 @@ def _judged(
     if session.draw_a <= DRAWS_A:
         idle = status.car in (CarState.WAITING, CarState.COMPLETE)
         asleep = session.unresumed_s is not None or session.restart_s is not None
-        low = not asleep or offer.current_a < session.paused_a
+        low = not asleep or offer.current_a < needed_a(session, record)
         if idle and low and age_s >= REFUSED_S and session.refused_a < offer.current_a:
             session = replace(session, refused_a=offer.current_a)
         return session, record

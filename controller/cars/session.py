@@ -176,13 +176,17 @@ def interrupted(
         return (replace(session, well_a=0) if session.well_a else session), record, ()
     if session.restart_s is None:
         return replace(session, restart_s=session.offer_s, well_a=0), record, ()
-    needed_a = record.accepted_a.value if record.accepted_a.weight else session.paused_a
     idle = status.car in (CarState.WAITING, CarState.COMPLETE)
-    if amps(offer) < needed_a:  # it may be the current: the wait begins when enough is offered
+    if amps(offer) < needed_a(session, record):  # the wait begins when enough is offered
         return replace(session, restart_s=now_s), record, ()
     if now_s - session.restart_s < UNRESUMED_S or not idle:
         return session, record, ()
     return _unresumed(session, record)
+
+
+def needed_a(session: Session, record: CarRecord) -> float:
+    """Return the current at which the car is known to charge: with less it need not be asleep."""
+    return record.accepted_a.value if record.accepted_a.weight else session.paused_a
 
 
 def _drawing(session: Session, record: CarRecord) -> Session:

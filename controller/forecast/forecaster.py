@@ -38,6 +38,8 @@ from controller.settings.forecast import ForecastSettings
 from controller.units import DAY_S
 
 log = logging.getLogger(__name__)
+SET_BACK_S = 3600.0
+"""A clock that is set back by more was wrong: all is learned anew, up to now. For less is waited."""
 LATE_S = 90.0
 """Readings are committed once a minute: a quarter is read this long after its end."""
 FIRST_WAIT_S = (5.0, 60.0)
@@ -178,11 +180,11 @@ class Forecaster:
     # -- inside ---------------------------------------------------------------------------------
 
     async def _catch_up(self) -> None:
-        if self._learned_to_s is None:
+        end_s = int((self._now_s() - LATE_S) // QUARTER_S) * QUARTER_S
+        if self._learned_to_s is None or end_s < self._learned_to_s - SET_BACK_S:
             await asyncio.to_thread(self.start)
             self._record()
             return
-        end_s = int((self._now_s() - LATE_S) // QUARTER_S) * QUARTER_S
         if end_s <= self._learned_to_s:
             return
         begin_s = max(self._learned_to_s, end_s - DAYS * DAY_S)

@@ -131,8 +131,11 @@ def _with_write_followed(
 
 
 def _arrived(link: Link, write: Pending) -> Link:
-    """Return the link once a write of ours was seen; should it appear again, sent once, a person did it."""
-    if write.attempts > 1:
+    """Return the link once a write of ours was seen; should it appear again, sent once, a person did it.
+
+    With others still under way it may be an older one of the same value that was seen: this one may yet come.
+    """
+    if write.attempts > 1 or len(link.recent) > 1:
         return link
     seen = next((item for item in link.recent if item[1] == write.settings), None)
     return replace(link, recent=tuple([item for item in link.recent if item is not seen]))

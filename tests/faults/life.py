@@ -90,9 +90,10 @@ class Life:
         profile: str = "eastron-sdm630",
         limits: Limits = LIMITS,
         dark: bool = False,
+        meter_timeout_s: float = 0.3,
         planning_of: Callable[["Life"], Planning] | None = None,
     ) -> None:
-        self.planning_of = planning_of
+        self.planning_of, self.meter_timeout_s = planning_of, meter_timeout_s
         self.prices: Callable[[], Prices] = Prices
         self.folder, self.limits, self.profile, self.dark = folder, limits, load_profile(profile), dark
         self.clock = SimClock(datetime(2026, 6, 21, 9, tzinfo=UTC))
@@ -143,7 +144,11 @@ class Life:
     def begin(self) -> None:
         """Start the controller on the ledger there is."""
         settings = MeterSettings(
-            profile=self.profile.id, host="127.0.0.1", port=self.server.port, timeout_s=0.3, min_gap_s=0.0
+            profile=self.profile.id,
+            host="127.0.0.1",
+            port=self.server.port,
+            timeout_s=self.meter_timeout_s,
+            min_gap_s=0.0,
         )
         self.meter: ModbusMeter = open_meters({"grid": settings}, self.clock)["grid"]
         self.ledger = Ledger.open(self.path, self.clock)

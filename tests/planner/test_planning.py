@@ -1,8 +1,11 @@
 """The planner's shell on a clock that is moved by hand: when it plans, what it says, what it counts."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from itertools import pairwise
+from threading import Event
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,6 +15,8 @@ from controller.clock import SimClock
 from controller.departures import Habit, Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Prices
+from controller.planner.plan import Plan, make_plan
+from controller.planner.task import Task
 from controller.planning import Planning, later_value_ct
 from controller.wanted import Sight
 
@@ -20,6 +25,7 @@ DAILY = frozenset(range(7))
 UTC_ZONE = ZoneInfo("UTC")
 CHEAP_FROM_S = datetime(2026, 11, 26, 1, tzinfo=UTC).timestamp()
 CHEAP_TO_S = datetime(2026, 11, 26, 4, tzinfo=UTC).timestamp()
+SEVEN_S = datetime(2026, 11, 26, 7, tzinfo=UTC).timestamp()
 
 
 def night_tariff(begin_s: float, end_s: float) -> Sequence[PriceSlot]:
@@ -122,6 +128,46 @@ async def test_a_restart_knows_from_the_charger_what_the_session_has_brought() -
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(6_000)
 
 
+async def test_a_report_that_leaves_the_counter_out_takes_nothing_back() -> None:
+    """12 kWh less 9. A report without the lifetime counter is no car that has taken nothing."""
+    house = House()
+    house.see()
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    house.see(counter_wh=None, session_wh=None)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
+    house.see(session_wh=9_000.0)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
+
+
+async def test_a_car_that_left_and_came_unseen_needs_all_again() -> None:
+    """The cloud was silent meanwhile: the box counts a new session and has forgotten what it was told."""
+    house = House()
+    house.see(session_wh=0.0)
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    await house.after(0)
+    house.counter_wh += 200
+    house.see(session_wh=200.0, neutral=True)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(11_800)
+    assert house.planning.plan is None
+    await house.after(5)
+    house.counter_wh += 300
+    house.see(session_wh=500.0, neutral=True)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(11_500)
+    assert house.planning.plan is not None
+
+
+@pytest.mark.parametrize("unsaid", ["session_wh", "counter_wh"])
+async def test_a_restart_whose_first_report_leaves_a_count_out_charges_nothing_twice(unsaid: str) -> None:
+    """The car has 5 of 12 kWh; the first report after a restart has one of both counts, the next one both."""
+    house = House()
+    house.see(**{"session_wh": 5_000.0, unsaid: None})
+    house.counter_wh += 500
+    house.see(session_wh=5_500.0)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(6_500)
+
+
 async def test_the_needs_are_there_without_any_plan_and_keep_their_instant() -> None:
     """Nothing was planned yet. 07:00 is 12 h 55 min away, on the clock that never steps; a step moves it."""
     house = House()
@@ -193,6 +239,32 @@ async def test_a_departure_of_another_car_is_not_kept() -> None:
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(7_000)
 
 
+async def test_the_plan_of_the_car_that_left_is_not_that_of_the_one_that_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One leaves and another comes while the planner thinks: what comes out is dropped, and planned anew."""
+    house, begun, go = House(), Event(), Event()
+
+    def slow(task: Task) -> Plan:
+        begun.set()
+        go.wait(10)
+        return make_plan(task)
+
+    monkeypatch.setattr("controller.planning.make_plan", slow)
+    house.see()
+    thinking = asyncio.create_task(house.planning.tick())
+    await asyncio.to_thread(begun.wait, 10)
+    house.see(connected=False)
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    go.set()
+    await thinking
+    assert house.planning.plan is None
+    await house.after(5)
+    assert house.planning.plan is not None
+    assert house.planning.plan.energy_wh < 9_000
+
+
 async def test_a_plan_older_than_half_an_hour_is_none() -> None:
     """The planner hangs: what it said holds for 30 minutes to the second."""
     house = House()
@@ -239,6 +311,29 @@ async def test_a_car_that_takes_what_nobody_expected_is_planned_for_anew() -> No
     assert house.planning.plan is not made
 
 
+async def test_what_is_said_of_how_full_the_car_is_is_planned_with_at_once() -> None:
+    """It was taken for 75 %, 80 are wanted; somebody says that it is 20: a minute later the plan knows."""
+    house = in_percent()
+    house.see(soc=Soc(75.0, 50.0, 0.9, 0.0, "assumed"))
+    await house.after(0)
+    assert house.planning.plan is not None
+    assert wanted_wh(house) == pytest.approx(5_000 / 1.8, abs=800)
+    house.see(soc=Soc(20.0, 50.0, 0.9, 0.0, "pushed"))
+    await house.after(65)
+    assert wanted_wh(house) == pytest.approx(60_000 / 1.8, abs=800)
+    made = house.planning.plan
+    for _ in range(3):  # what it takes as planned is no news
+        house.see(soc=Soc(20.0, 50.0, 0.9, 0.0, "pushed"))
+        await house.after(65)
+    assert house.planning.plan is made
+
+
+def wanted_wh(house: House) -> float:
+    """Return what the plan brings until seven."""
+    assert house.planning.plan is not None
+    return sum(slot.expected_wh for slot in house.planning.plan.slots if slot.begin_s < SEVEN_S)
+
+
 async def test_without_any_price_the_fixed_one_counts_and_the_plan_stands() -> None:
     """No market, no estimate: the hours before the departure are planned at the price of the config."""
     house = House(prices=lambda begin_s, end_s: ())
@@ -282,6 +377,47 @@ async def test_the_ceiling_and_the_most_power_reach_the_plan() -> None:
     need_wh = sum(slot.expected_wh for slot in plan.slots if slot.begin_s < CHEAP_FROM_S + 6 * 3600)
     assert need_wh == pytest.approx(12_000, abs=1_000)
     assert plan.energy_wh == pytest.approx(24_000, abs=14_000)
+
+
+def dear_but_for(cheap_ct: float) -> Callable[[float, float], Sequence[PriceSlot]]:
+    """Return 45 ct, from one to four another price."""
+    return lambda begin_s, end_s: [
+        replace(slot, import_ct_per_kwh=cheap_ct if slot.import_ct_per_kwh == 20.0 else 45.0)
+        for slot in night_tariff(begin_s, end_s)
+    ]
+
+
+@pytest.mark.parametrize("need_wh", [0.0, 12_000.0])
+@pytest.mark.parametrize("cheap_ct", [20.0, 45.0])
+async def test_above_the_ceiling_no_blend_of_sun_and_grid_is_bought(need_wh: float, cheap_ct: float) -> None:
+    """45 ct with a ceiling of 30: the sun alone is wanted, 2 ct above feed-in, but where it must be bought.
+
+    Half sun, half grid was bought there before: at 45 ct a kWh was worth 26.5, what a later one costs.
+    """
+    house = House(need_wh=need_wh, prices=dear_but_for(cheap_ct), ceiling_ct=30.0)
+    house.see()
+    await house.after(0)
+    plan = house.planning.plan
+    assert plan is not None
+    dear = [slot for slot in plan.slots if slot.import_ct_per_kwh == 45.0]
+    bought = [slot for slot in dear if slot.value_ct_per_kwh > 45.0]
+    assert bool(bought) is (need_wh > 0 and cheap_ct == 45.0)
+    assert sum(slot.expected_wh for slot in bought) == pytest.approx(need_wh if bought else 0, abs=500)
+    held = [slot for slot in dear if slot.value_ct_per_kwh < 45.0]
+    assert max(slot.value_ct_per_kwh for slot in held if slot.begin_s > SEVEN_S or not bought) <= 10.0
+
+
+async def test_above_the_ceiling_a_need_that_is_met_buys_no_blend_either() -> None:
+    """All is bought at 45 ct for the departure; seconds after the last kWh no new plan is there yet."""
+    house = House(need_wh=11_000.0, prices=dear_but_for(45.0), ceiling_ct=30.0)
+    house.see()
+    house.clock.advance(11.95 * 3600)
+    await house.after(0)
+    assert house.value_ct is not None
+    assert house.value_ct > 45
+    house.counter_wh += 11_000
+    house.see(session_wh=11_000.0)
+    assert house.value_ct <= 10.0
 
 
 def test_a_later_kwh_is_half_sun_half_the_cheapest_hours() -> None:

@@ -367,7 +367,7 @@ House.TestCase.settings = settings(
 TestHouse = House.TestCase
 
 
-def at_length(machine: type[House]) -> type[TestCase]:
+def at_length(machine: type[RuleBasedStateMachine]) -> type[TestCase]:
     """Return the test of a machine once more, for the long run: with more examples."""
     case = type(f"Long{machine.__name__}", (machine,), {}).TestCase
     examples = int(os.environ.get("AMPILOT_EXAMPLES", "60"))

@@ -372,6 +372,19 @@ def test_somebody_elses_stop_is_not_our_pause() -> None:
     assert cable.cars.record.failed == 0
 
 
+def test_a_car_that_may_need_more_is_offered_more_whatever_it_drew_before_the_pause() -> None:
+    """It takes 8 A and not 7, drew 5 A of 6 for a moment, and is offered 7 A after a stop: 8 are tried."""
+    cable = Cable()
+    cable.reads(30, Charge(7, 3))
+    cable.reads(30, Charge(8, 3), 8.0, 8.0, 8.0)
+    cable.unplugged()
+    cable.reads(3, Charge(6, 1), 5.0)
+    cable.reads(30, Off())
+    assert not cable.reads(10, Charge(7, 3)).try_higher
+    assert cable.reads(20, Charge(7, 3)).try_higher
+    assert not cable.reads(10, Charge(8, 3), 8.0, 8.0, 8.0).try_higher
+
+
 # -- more than is offered ------------------------------------------------------------------------------------
 
 

@@ -419,6 +419,17 @@ def test_the_same_asked_for_twice_may_arrive_twice() -> None:
         assert (link.yielded, link.in_force) == (False, Charge(arrives_a, 1))
 
 
+def test_an_older_write_of_the_same_value_is_not_taken_for_the_last() -> None:
+    """12 is shown, 13 and then 12 are under way in a slow cloud: 13 comes, then 12, and both are ours."""
+    link = see(wrote(110.0), 115.0, requested_a=12)[0]
+    thirteen = (Charge(13, 1), Settings(current_a=13))
+    link = sent(link, *thirteen, 120.0, raising=True)
+    link = sent(link, *RAISE, 130.0, raising=False)
+    for at_s, shown_a in ((135.0, 12), (145.0, 13), (155.0, 12)):
+        link = see(link, at_s, requested_a=shown_a)[0]
+        assert not link.yielded
+
+
 def test_what_was_asked_for_once_and_seen_is_a_person_s_the_second_time() -> None:
     """Our 12 arrive; somebody sets 10 as it was, then 12: both are theirs."""
     link = see(wrote(110.0), 115.0, requested_a=12)[0]

@@ -354,6 +354,23 @@ async def test_a_clock_that_steps_does_not_flood_the_source(tmp_path: Path, serv
         await house.forecaster.close()
 
 
+async def test_a_clock_that_was_ahead_does_not_end_the_learning(tmp_path: Path) -> None:
+    """An hour in which it says next year; once it is right again what is measured is learned as before."""
+    with home(tmp_path, source="none") as house:
+        house.measure(60)
+        await house.live(1)
+        house.clock.step_wall(365 * DAY_S)
+        await house.live(1)
+        house.clock.step_wall(-365 * DAY_S)
+        before_s = house.now_s
+        await house.live(26)
+        recent = house.forecaster.outlook.recent_w
+        assert len([at_s for at_s in recent if at_s >= before_s]) >= 100
+        assert max(recent) <= house.now_s
+        [(count,)] = house.rows(f"SELECT count(*) FROM forecasts WHERE lead_h = 1 AND begin_s > {before_s}")
+        assert count >= 100
+
+
 async def test_a_ledger_that_cannot_be_read_leaves_the_forecast_as_it_is(tmp_path: Path) -> None:
     """The tick does not raise, what was known is still answered."""
     with home(tmp_path, source="none") as house:
