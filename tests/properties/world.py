@@ -75,6 +75,8 @@ class Box:
     plugged: bool = False
     willing: bool = True
     kind: Kind = Kind()
+    breaks_pilot: bool = False
+    """Its firmware says "no car" while a phase change breaks the pilot."""
     pauses: int = 0
     drawn_a: float = 0.0
     dead_s: int = 0
@@ -136,7 +138,7 @@ class Box:
     def status(self, now_s: float) -> ChargerStatus:
         on_phases = tuple(self.drawn_a if index < self.used else 0.0 for index in range(3))
         car = CarState.IDLE
-        if self.plugged:
+        if self.plugged and not (self.breaks_pilot and self.dead_s > 8):
             car = CarState.CHARGING if self.drawn_a > 1 else CarState.WAITING
         return ChargerStatus(
             data_s=now_s,
@@ -363,6 +365,7 @@ class World:
             self.now_s += 1.0
             for item in [item for item in self.under_way if item[0] <= self.now_s]:
                 self.under_way.remove(item)
+                self.box.now_s = self.now_s
                 self.box.take(item[1])
             self.box.second()
         self.last_tick_s = self.now_s
