@@ -169,7 +169,8 @@ def test_no_stop_is_announced_while_the_car_is_kept_awake() -> None:
             needs=(Need(tick * 10.0 + 1410.0, (1410 - 270) * 0.97 * FULL_W / HOUR_S),),
             car_power_w=drawn_w,
         )
-        least_on = dataclasses.replace(snap.admissible, stop_in_s=max(150.0 - tick * 10.0, 0.0))
+        stop_in_s = max(150.0 - tick * 10.0, 0.0)
+        least_on = dataclasses.replace(snap.admissible, stop_in_s=stop_in_s, phase_change_in_s=600.0)
         snap = dataclasses.replace(snap, admissible=least_on)
         wish, memory = strategy.decide(snap, memory)
         command = wish.target
