@@ -23,7 +23,7 @@ from controller.senses import Devices, Senses
 from controller.session_book import SessionBook
 from controller.supervised import Supervised
 from controller.tick_record import TickRecord, status_line
-from controller.wanted import left_unseen, sight
+from controller.wanted import sight
 from controller.watchdog import Notifier, Progress
 from controller.writes import Writes, last_writes, objection
 
@@ -129,22 +129,20 @@ class Loop:
             self.senses.fault("other_logic", logic)
         else:
             self.senses.recovered("other_logic")
-        self._follow_soc(before, snap)
+        self._follow_soc(snap)
         self._book.add(snap)
 
-    def _follow_soc(self, before: pipeline.LoopState, snap: SiteSnapshot) -> None:
+    def _follow_soc(self, snap: SiteSnapshot) -> None:
         """Tell the state of charge what the charger counted, once a report has said which car is there."""
         link, cars, status = self.state.link, self.state.cars, snap.charger
-        if status is not None and left_unseen(
-            before.link.session_wh, status.session_wh, neutral=status.force is Force.NEUTRAL
-        ):
-            self.soc.observe(status.energy_wh, False, cars.traits.name, self._clock.wall())
         unsure = not link.known or (link.connected and not cars.session.connected)
         self.soc.observe(
             None if status is None else status.energy_wh,
             None if unsure else link.connected,
             cars.traits.name,
             self._clock.wall(),
+            None if status is None else status.session_wh,
+            neutral=status is not None and status.force is Force.NEUTRAL,
         )
 
     async def _send(self, action: Send, before: pipeline.LoopState, snap: SiteSnapshot) -> None:

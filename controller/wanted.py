@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from controller.cars.state_of_charge import Soc
+from controller.cars.state_of_charge import Soc, left_unseen
 from controller.clock import Clock
 from controller.departures import Habit, Leaving, leavings
 from controller.limits import Limits
@@ -68,14 +68,6 @@ def sight(
         car=car.name,
         soc=soc,
     )
-
-
-def left_unseen(before_wh: float | None, session_wh: float | None, *, neutral: bool) -> bool:
-    """Return whether one car left and one came between two reads: the box counts a session anew.
-
-    It has forgotten then what it was told, too; a count that alone begins anew is a whim of the box.
-    """
-    return neutral and before_wh is not None and session_wh is not None and session_wh < before_wh
 
 
 def _refused(state: LoopState, status: ChargerStatus) -> bool:
