@@ -73,6 +73,16 @@ def box_restarts(life: Life, share: float) -> None:
     life.box.reboot()
 
 
+def box_ails(life: Life, share: float) -> None:
+    """It wants a card, is hot, or forgets what it counted."""
+    if share < 0.3:
+        life.box.acs, life.box.trx = 1, None
+    elif share < 0.7:
+        life.box.amt = int(share * 25)
+    else:
+        life.box.lose_session()
+
+
 def unplugged(life: Life, share: float) -> None:
     if life.box.car is not None:
         life.box.unplug()
@@ -86,6 +96,7 @@ def plugged(life: Life, share: float) -> None:
 def healed(life: Life, share: float) -> None:
     life.server.misbehave("ok")
     life.charger.down = life.charger.lose = False
+    life.box.acs, life.box.amt = 0, 32
     slow_writes(life, 2.0 / 60)
     if isinstance(life, CloudLife):
         life.cloud.fail()
@@ -100,6 +111,7 @@ EVENTS: dict[str, Callable[[Life, float], None]] = {
         cloud,
         slow_writes,
         box_restarts,
+        box_ails,
         unplugged,
         plugged,
         healed,
