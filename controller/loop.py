@@ -17,7 +17,7 @@ from controller.ledger.ledger import Ledger
 from controller.ledger.soc_store import CarSoc
 from controller.limits import Limits
 from controller.line import pipeline, snapshot
-from controller.model import Decision, OutcomeKind, Prices, Send, SiteSnapshot, Strategy, WriteOutcome
+from controller.model import Decision, Force, OutcomeKind, Prices, Send, SiteSnapshot, Strategy, WriteOutcome
 from controller.planning import Planning
 from controller.senses import Devices, Senses
 from controller.session_book import SessionBook
@@ -141,6 +141,8 @@ class Loop:
             None if unsure else link.connected,
             cars.traits.name,
             self._clock.wall(),
+            None if status is None else status.session_wh,
+            neutral=status is not None and status.force is Force.NEUTRAL,
         )
 
     async def _send(self, action: Send, before: pipeline.LoopState, snap: SiteSnapshot) -> None:

@@ -15,6 +15,7 @@ from controller.departures import Wants
 from controller.horizon import PriceSlot, SurplusSlot
 from controller.model import Need, Prices, Worth
 from controller.planner.plan import Plan, PlannedSlot, make_plan
+from controller.planner.purchase import below_ceiling_ct
 from controller.planner.task import SLOT_S, Departure, Task, make_slots
 from controller.planner.values import Reason
 from controller.wanted import Sight, Wanted
@@ -117,8 +118,7 @@ class Planning:
 
     def observe(self, sight: Sight) -> None:
         """Take what is on the cable; a car that comes begins anew, one that goes takes its plan along."""
-        self.wanted.observe(sight)
-        if not sight.connected:
+        if not self.wanted.observe(sight):
             self.plan, self._made_s, self._key, self._said = None, None, (), None
             self._stay += 1
 
@@ -139,7 +139,8 @@ class Planning:
         missing = [departure for departure in self.wanted.departures() if departure.need_wh > 0]
         if slot.reason is Reason.TARGET and not missing:
             # All needs are met since the plan was made: what it wanted for them is not worth it any more.
-            return Worth(self._later_ct, LATER, self._made_s + VALID_S)
+            later_ct = below_ceiling_ct(self._later_ct, slot, self._wants.ceiling_ct)
+            return Worth(later_ct, LATER, self._made_s + VALID_S)
         value_ct = slot.value_ct_per_kwh
         if self._said is not None and self._said[0] is slot.reason:
             value_ct = self._said[1] if abs(value_ct - self._said[1]) < DEAD_BAND_CT else value_ct

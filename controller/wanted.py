@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from controller.cars.state_of_charge import Soc
+from controller.cars.state_of_charge import Soc, left_unseen
 from controller.clock import Clock
 from controller.departures import Habit, Leaving, leavings
 from controller.limits import Limits
 from controller.line import phases
 from controller.line.pipeline import LoopState
-from controller.model import CarState, Charge, ChargerStatus
+from controller.model import CarState, Charge, ChargerStatus, Force
 from controller.planner.task import CarPower, Departure
 
 FARTHEST_S = 72 * 3600.0
@@ -27,7 +27,8 @@ class Sight:
     """What the loop sees of car and charger at one decision; energies in Wh since plug-in or ever.
 
     `complete`: the car takes no more though it is offered. The charger's own word for that is no help, it
-    says the same of a car that we have paused.
+    says the same of a car that we have paused. `neutral`: it is told neither to charge nor not, as when a
+    car has left.
     """
 
     connected: bool = False
@@ -37,6 +38,7 @@ class Sight:
     power: CarPower = CarPower()  # noqa: RUF009 - frozen
     counter_wh: float | None = None
     session_wh: float | None = None
+    neutral: bool = False
     car: str = ""
     soc: Soc | None = None
 
@@ -62,6 +64,7 @@ def sight(
         power=CarPower(least_a, max(most_a, least_a), used),
         counter_wh=status.energy_wh if status is not None else None,
         session_wh=status.session_wh if status is not None else None,
+        neutral=status is not None and status.force is Force.NEUTRAL,
         car=car.name,
         soc=soc,
     )
@@ -80,23 +83,30 @@ class Wanted:
         self._habits, self._zone, self._clock = tuple(habits), zone, clock
         self.sight = Sight()
         self._counter_wh: float | None = None
+        self._session_wh: float | None = None
         self._begun_wh: float | None = None
         self._begun_told = self._asked = False
 
-    def observe(self, sight: Sight) -> None:
-        """Take what is on the cable; a car that comes begins anew."""
+    def observe(self, sight: Sight) -> bool:
+        """Take what is on the cable; a car that comes begins anew. Return whether it is the car of before."""
+        same = sight.connected and not left_unseen(self._session_wh, sight.session_wh, neutral=sight.neutral)
+        if not same:
+            self.sight = Sight()
+            self._counter_wh = self._session_wh = self._begun_wh = None
+            self._begun_told = self._asked = False
         came = sight.connected and not self.sight.connected
         if sight.connected and not sight.charging and self.sight.complete:
             sight = replace(sight, complete=True)  # full is full, also while nothing is offered
         self.sight = sight
         if not sight.connected:
-            self._counter_wh = self._begun_wh = None
-            self._begun_told = self._asked = False
-            return
+            return same
+        if sight.session_wh is not None:
+            self._session_wh = sight.session_wh
         if sight.counter_wh is not None:  # a report that leaves it out takes nothing back
             self._counter_wh = sight.counter_wh
         if self._counter_wh is not None and (came or not self._begun_told):
             self._begin(self._counter_wh, sight.session_wh)
+        return same
 
     def _begin(self, counter_wh: float, session_wh: float | None) -> None:
         """Take from the charger's own count since plug-in where this session began: it is good for no more.

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf, isinf
 
-from controller.model import SiteSnapshot, Wish
+from controller.model import Command, Off, SiteSnapshot, Wish
 from strategies.economics import Economics
 from strategies.outlook import Outlook, Spans, Weights, doubt_ct, expected_ct, later
 from strategies.set_points import group_slices, set_points
@@ -75,12 +76,23 @@ def wish(snap: SiteSnapshot, race: Race, economics: Economics) -> Wish:
     left_s = time_left_s(race, economics)
     if left_s is None:
         return Wish(target.command, f"{here.command} is the best there is now", facts)
+    left_s = max(left_s, barred_s(snap, rival.command))
+    reason = f"regret {max(race.regret_ct, 0):.2f} of {race.price_ct:.2f} ct, "
+    if isinf(left_s):
+        return Wish(target.command, reason + f"{rival.command} is barred", facts)
     facts["time_left_s"] = left_s
-    reason = (
-        f"regret {max(race.regret_ct, 0):.2f} of {race.price_ct:.2f} ct, "
-        f"{rival.command} in about {left_s:.0f} s if this holds"
-    )
-    return Wish(target.command, reason, facts)
+    return Wish(target.command, reason + f"{rival.command} in about {left_s:.0f} s if this holds", facts)
+
+
+def barred_s(snap: SiteSnapshot, target: Command) -> float:
+    """Return for how long a move may not be made yet, in s; infinite where nobody can say."""
+    now, stands = snap.admissible, snap.in_force
+    if isinstance(target, Off):
+        return 0.0 if isinstance(stands, Off) else now.stop_in_s
+    wait_s = now.start_in_s if isinstance(stands, Off) else 0.0
+    if target.phases != snap.phases_set:
+        wait_s = max(wait_s, now.phase_change_in_s)
+    return inf if now.only_stop else wait_s
 
 
 def blended_ct(power_w: float, surplus_w: float, economics: Economics) -> float | None:

@@ -203,11 +203,14 @@ def awake(snap: SiteSnapshot, need: Need, wish: Wish, called_s: float) -> Wish:
     phases, drawing = _best_phases(snap), snap.car_power_w > DRAWING_W
     if not drawing and snap.now_s - called_s >= WAKING_S:
         return full_power(snap, need, wish)
-    if isinstance(wish.target, Charge) and wish.target.phases == phases:
+    on = isinstance(wish.target, Charge) and wish.target.phases == phases
+    if on and wish.facts.get("next") != str(Off()):
         return wish
     reason = (
         f"{need.need_wh / 1000:.1f} kWh are missing, in minutes all that is allowed: the car is to be awake"
     )
+    if on:  # it would be stopped next, and is not
+        return Wish(wish.target, reason, wish.facts)
     return Wish(Charge(snap.admissible.min_current_a, phases), reason, wish.facts)
 
 

@@ -75,7 +75,8 @@ class PlugIn:
 
     `since_ms` is when it began, `left_ms` when the one before ended. `counter_wh` was read at `counter_ms`;
     `flowed_wh` counts since `told_ms`, or since the plug-in while nothing was said; `charged` says whether
-    anything flowed since the plug-in. Reports up to `row` have been heard.
+    anything flowed since the plug-in. Reports up to `row` have been heard. `session_wh` is what the charger
+    itself last counted since the plug-in.
     """
 
     connected: bool = False
@@ -90,12 +91,44 @@ class PlugIn:
     source: Source = "assumed"
     told_ms: int = 0
     row: int = 0
+    session_wh: float | None = None
 
 
-def followed(plug: PlugIn, connected: bool, car: str, counter_wh: float | None, now_ms: int) -> PlugIn:
-    """Return the plug-in after one look at the charger: cars that come and go, energy that flowed."""
+def left_unseen(before_wh: float | None, session_wh: float | None, *, neutral: bool) -> bool:
+    """Return whether one car left and one came between two reads: the box counts a session anew.
+
+    It has forgotten then what it was told, too; a count that alone begins anew is a whim of the box.
+    """
+    return neutral and before_wh is not None and session_wh is not None and session_wh < before_wh
+
+
+def followed(
+    plug: PlugIn,
+    connected: bool,
+    car: str,
+    counter_wh: float | None,
+    now_ms: int,
+    session_wh: float | None = None,
+    *,
+    neutral: bool = False,
+) -> PlugIn:
+    """Return the plug-in after one look at the charger: cars that come and go, energy that flowed.
+
+    `session_wh` and `neutral` tell of a car that left and one that came unseen.
+    """
+    plug = _looked_at(
+        plug, connected, car, counter_wh, now_ms, left_unseen(plug.session_wh, session_wh, neutral=neutral)
+    )
+    return plug if session_wh is None or not plug.connected else replace(plug, session_wh=session_wh)
+
+
+def _looked_at(
+    plug: PlugIn, connected: bool, car: str, counter_wh: float | None, now_ms: int, unseen: bool
+) -> PlugIn:
+    if plug.connected and (unseen or not connected):
+        plug = replace(PlugIn(), left_ms=now_ms, row=plug.row)
     if not connected:
-        return replace(PlugIn(), left_ms=now_ms, row=plug.row) if plug.connected else plug
+        return plug
     if not plug.connected:
         return _begun(plug, car, counter_wh, now_ms)
     # A clock that was set back must not make what is said from now on look older than the plug-in.
@@ -186,7 +219,9 @@ def of_record(kept: Any) -> PlugIn:
     except TypeError:
         return PlugIn()
     whole = (plug.since_ms, plug.left_ms, plug.counter_ms, plug.told_ms, plug.row)
-    numbers = [each for each in (plug.flowed_wh, plug.counter_wh, plug.soc_pct) if each is not None]
+    numbers = [
+        each for each in (plug.flowed_wh, plug.counter_wh, plug.soc_pct, plug.session_wh) if each is not None
+    ]
     sound = (
         isinstance(plug.connected, bool)
         and isinstance(plug.charged, bool)

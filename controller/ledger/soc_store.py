@@ -36,16 +36,26 @@ class CarSoc:
         self._plug = self._saved = of_record(ledger.load_state(PLUG_IN))
         self._now_ms = self._saved_ms = 0
 
-    def observe(self, counter_wh: float | None, connected: bool | None, car_name: str, at: datetime) -> None:
+    def observe(
+        self,
+        counter_wh: float | None,
+        connected: bool | None,
+        car_name: str,
+        at: datetime,
+        session_wh: float | None = None,
+        *,
+        neutral: bool = False,
+    ) -> None:
         """Take in one look at the charger: its lifetime counter, whether a car is there, and which.
 
         `connected` is None while the charger was not read yet; the name is the config's, empty for none.
+        `session_wh` and `neutral` tell of a car that left and one that came unseen.
         """
         if connected is None:
             return
         self._now_ms = now_ms = _ms(at)
         before = self._plug
-        plug = followed(before, connected, car_name, counter_wh, now_ms)
+        plug = followed(before, connected, car_name, counter_wh, now_ms, session_wh, neutral=neutral)
         if plug.connected:
             for report in self._reports(plug.row):
                 if counts(plug, report):
@@ -53,7 +63,7 @@ class CarSoc:
                     self._ledger.write(sql, (plug.counter_wh, report.row), durable=False)
                 plug = told(plug, report, now_ms)
         self._plug = plug
-        moved = (plug.connected, plug.car, plug.row) != (before.connected, before.car, before.row)
+        moved = _marks(plug) != _marks(before)
         due = abs(now_ms - self._saved_ms) >= SAVE_S * 1000
         if moved or (due and plug.counter_wh != self._saved.counter_wh):
             self._saved, self._saved_ms = plug, now_ms
@@ -96,6 +106,11 @@ def on_record(path: Path, cars: Sequence[KnownCar], at: datetime) -> tuple[PlugI
     except ValueError:
         plug = PlugIn()
     return plug, present(plug, cars, _ms(at))
+
+
+def _marks(plug: PlugIn) -> tuple[object, ...]:
+    """Return what is kept at once when it changes."""
+    return plug.connected, plug.car, plug.row, plug.since_ms
 
 
 def _ms(at: datetime) -> int:

@@ -19,6 +19,7 @@ movement in ten is a miss of a good meter. So:
 
 from dataclasses import dataclass, replace
 
+from controller.cars.session import phases_used
 from controller.limits import Limits
 from controller.line.latches import Latch
 from controller.model import Ceiling, Charge, Command, Off, Quality, SiteSnapshot, Wish
@@ -170,7 +171,7 @@ def _missed(
     return replace(response, missed_s=now_s), (), Latch(kind, f"{what}: {seen}, once more after a stop")
 
 
-def _found_charging(response: Response, present: Charge, least_a: int) -> bool:
+def _found_charging(response: Response, snap: SiteSnapshot, present: Charge, least_a: int) -> bool:
     """Return whether the car drew already when the meter was first read, and lowering it is a step to judge.
 
     One found at 7 A is left there: the next raise by 2 A says it, while 6 and 8 A in turn never would.
@@ -178,7 +179,14 @@ def _found_charging(response: Response, present: Charge, least_a: int) -> bool:
     if response.trusted or response.stopped or response.moved_s is not None or response.before is None:
         return False
     step_w = SLACK * STEP_A * present.phases * NOMINAL_VOLTAGE_V
-    return response.before.car_w - least_a * present.phases * NOMINAL_VOLTAGE_V >= step_w
+    lowered_w = least_a * _drawn_on(snap, present) * NOMINAL_VOLTAGE_V
+    return response.before.car_w - lowered_w >= step_w
+
+
+def _drawn_on(snap: SiteSnapshot, present: Charge) -> int:
+    """Return on how many phases the car draws, as its charger measures it; all it may where it does not."""
+    drawn = phases_used(snap.charger) if snap.charger is not None else 0
+    return min(drawn, present.phases) or present.phases
 
 
 def probing(wish: Wish, response: Response, snap: SiteSnapshot, present: Command, limits: Limits) -> Wish:
@@ -186,7 +194,7 @@ def probing(wish: Wish, response: Response, snap: SiteSnapshot, present: Command
     if limits.response_s is None or isinstance(present, Off) or isinstance(wish.target, Off):
         return wish
     least_a = snap.admissible.min_current_a
-    if least_a >= present.current_a or not _found_charging(response, present, least_a):
+    if least_a >= present.current_a or not _found_charging(response, snap, present, least_a):
         return wish
     reason = "the meter has yet to be seen to follow the car: lowered to see it"
     return Wish(Charge(least_a, present.phases), reason, wish.facts)

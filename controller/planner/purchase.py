@@ -9,6 +9,7 @@ laid out anew there: what the values bring while they wait for the sun comes fir
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 
 from controller.planner.ladder import felt_import_ct, ladders, most_w
 from controller.planner.shadow import Solution
@@ -54,6 +55,15 @@ class Layout:
     found: Solution
     bought: tuple[bool, ...]
     shares: tuple[float, ...]
+
+
+class Priced(Protocol):
+    """A slot with its prices, ct/kWh."""
+
+    @property
+    def import_ct_per_kwh(self) -> float: ...
+    @property
+    def export_ct_per_kwh(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +112,20 @@ def laid_out(task: Task, found: Solution) -> Layout:
 
 def waiting_ct(task: Task, found: Solution, place: int) -> float:
     """Return the value of a slot in which nothing is bought: the shadow price, off the price of the grid."""
-    shadow_ct = found.worth_ct(place)
-    price_ct = task.slots[place].import_ct_per_kwh
+    slot, shadow_ct = task.slots[place], found.worth_ct(place)
+    if shadow_ct < felt_import_ct(slot, task) - TIE_CT:
+        shadow_ct = below_ceiling_ct(shadow_ct, slot, task.ceiling_ct)
+    price_ct = slot.import_ct_per_kwh
     if shadow_ct > price_ct - TIE_CT:
         shadow_ct = price_ct - CLEAR_CT
     return max(shadow_ct, sun_ct(task, found, place))
+
+
+def below_ceiling_ct(value_ct: float, slot: Priced, ceiling_ct: float | None) -> float:
+    """Return a value that buys hardly any grid, beside the sun either, where that is above the ceiling."""
+    if ceiling_ct is None or slot.import_ct_per_kwh <= ceiling_ct:
+        return value_ct
+    return min(value_ct, slot.export_ct_per_kwh + SUN_CT)
 
 
 def sun_ct(task: Task, found: Solution, place: int) -> float:

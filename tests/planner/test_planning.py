@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from itertools import pairwise
 from threading import Event
@@ -24,6 +25,7 @@ DAILY = frozenset(range(7))
 UTC_ZONE = ZoneInfo("UTC")
 CHEAP_FROM_S = datetime(2026, 11, 26, 1, tzinfo=UTC).timestamp()
 CHEAP_TO_S = datetime(2026, 11, 26, 4, tzinfo=UTC).timestamp()
+SEVEN_S = datetime(2026, 11, 26, 7, tzinfo=UTC).timestamp()
 
 
 def night_tariff(begin_s: float, end_s: float) -> Sequence[PriceSlot]:
@@ -136,6 +138,24 @@ async def test_a_report_that_leaves_the_counter_out_takes_nothing_back() -> None
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
     house.see(session_wh=9_000.0)
     assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(3_000)
+
+
+async def test_a_car_that_left_and_came_unseen_needs_all_again() -> None:
+    """The cloud was silent meanwhile: the box counts a new session and has forgotten what it was told."""
+    house = House()
+    house.see(session_wh=0.0)
+    house.counter_wh += 9_000
+    house.see(session_wh=9_000.0)
+    await house.after(0)
+    house.counter_wh += 200
+    house.see(session_wh=200.0, neutral=True)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(11_800)
+    assert house.planning.plan is None
+    await house.after(5)
+    house.counter_wh += 300
+    house.see(session_wh=500.0, neutral=True)
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(11_500)
+    assert house.planning.plan is not None
 
 
 @pytest.mark.parametrize("unsaid", ["session_wh", "counter_wh"])
@@ -311,8 +331,7 @@ async def test_what_is_said_of_how_full_the_car_is_is_planned_with_at_once() -> 
 def wanted_wh(house: House) -> float:
     """Return what the plan brings until seven."""
     assert house.planning.plan is not None
-    until_s = datetime(2026, 11, 26, 7, tzinfo=UTC).timestamp()
-    return sum(slot.expected_wh for slot in house.planning.plan.slots if slot.begin_s < until_s)
+    return sum(slot.expected_wh for slot in house.planning.plan.slots if slot.begin_s < SEVEN_S)
 
 
 async def test_without_any_price_the_fixed_one_counts_and_the_plan_stands() -> None:
@@ -358,6 +377,47 @@ async def test_the_ceiling_and_the_most_power_reach_the_plan() -> None:
     need_wh = sum(slot.expected_wh for slot in plan.slots if slot.begin_s < CHEAP_FROM_S + 6 * 3600)
     assert need_wh == pytest.approx(12_000, abs=1_000)
     assert plan.energy_wh == pytest.approx(24_000, abs=14_000)
+
+
+def dear_but_for(cheap_ct: float) -> Callable[[float, float], Sequence[PriceSlot]]:
+    """Return 45 ct, from one to four another price."""
+    return lambda begin_s, end_s: [
+        replace(slot, import_ct_per_kwh=cheap_ct if slot.import_ct_per_kwh == 20.0 else 45.0)
+        for slot in night_tariff(begin_s, end_s)
+    ]
+
+
+@pytest.mark.parametrize("need_wh", [0.0, 12_000.0])
+@pytest.mark.parametrize("cheap_ct", [20.0, 45.0])
+async def test_above_the_ceiling_no_blend_of_sun_and_grid_is_bought(need_wh: float, cheap_ct: float) -> None:
+    """45 ct with a ceiling of 30: the sun alone is wanted, 2 ct above feed-in, but where it must be bought.
+
+    Half sun, half grid was bought there before: at 45 ct a kWh was worth 26.5, what a later one costs.
+    """
+    house = House(need_wh=need_wh, prices=dear_but_for(cheap_ct), ceiling_ct=30.0)
+    house.see()
+    await house.after(0)
+    plan = house.planning.plan
+    assert plan is not None
+    dear = [slot for slot in plan.slots if slot.import_ct_per_kwh == 45.0]
+    bought = [slot for slot in dear if slot.value_ct_per_kwh > 45.0]
+    assert bool(bought) is (need_wh > 0 and cheap_ct == 45.0)
+    assert sum(slot.expected_wh for slot in bought) == pytest.approx(need_wh if bought else 0, abs=500)
+    held = [slot for slot in dear if slot.value_ct_per_kwh < 45.0]
+    assert max(slot.value_ct_per_kwh for slot in held if slot.begin_s > SEVEN_S or not bought) <= 10.0
+
+
+async def test_above_the_ceiling_a_need_that_is_met_buys_no_blend_either() -> None:
+    """All is bought at 45 ct for the departure; seconds after the last kWh no new plan is there yet."""
+    house = House(need_wh=11_000.0, prices=dear_but_for(45.0), ceiling_ct=30.0)
+    house.see()
+    house.clock.advance(11.95 * 3600)
+    await house.after(0)
+    assert house.value_ct is not None
+    assert house.value_ct > 45
+    house.counter_wh += 11_000
+    house.see(session_wh=11_000.0)
+    assert house.value_ct <= 10.0
 
 
 def test_a_later_kwh_is_half_sun_half_the_cheapest_hours() -> None:

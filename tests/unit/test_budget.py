@@ -71,3 +71,19 @@ def test_the_window_says_when_it_lets_the_next_one_through() -> None:
     assert budget.next_s(writes, LIMITS) == 1900.0
     assert budget.left(writes, 1899.9, LIMITS) == 0
     assert budget.left(writes, 1900.0, LIMITS) == 1
+
+
+@pytest.mark.parametrize(
+    ("allowed", "used", "left"), [(200, 30, 160), (200, 190, 0), (200, 195, 0), (45, 20, 21), (15, 3, 11)]
+)
+def test_what_a_day_has_left_but_for_stops(allowed: int, used: int, left: int) -> None:
+    """A tenth is kept for stops, ten at most and in whole writes; what is left never falls below none."""
+    writes = even(used, 3600.0, NOW_S - 20_000.0)
+    limits = replace(LIMITS, writes_per_day=allowed)
+    assert budget.left_today(writes, NOW_S, limits) == left
+    assert budget.left_today(writes, NOW_S + 86_400.0, limits) == allowed - min(10, allowed // 10)
+
+
+def test_a_window_nothing_was_written_in_lets_the_next_through_at_no_time() -> None:
+    """There is nothing to wait for."""
+    assert budget.next_s((), LIMITS) is None

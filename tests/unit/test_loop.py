@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.cars.car import KnownCar
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import MeterUnreachable
@@ -119,7 +120,13 @@ class BoxCharger:
 class Rig:
     """A loop with its house, moved second by second: meter each second, charger 5 s, decision 10 s."""
 
-    def __init__(self, folder: Path, notify: str | None, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        notify: str | None,
+        limits: Limits | None = None,
+        cars: tuple[KnownCar, ...] = (),
+    ) -> None:
         self.clock = SimClock(START)
         weather = Weather([9000.0] * DAY_S, ([200.0] * DAY_S, [100.0] * DAY_S, [100.0] * DAY_S))
         self.house = House(weather, Box(amp=6, psm=1, frc=1), arrives_s=DAY_S - 1)
@@ -136,6 +143,7 @@ class Rig:
             ledger=self.ledger,
             clock=self.clock,
             notifier=Notifier(notify),
+            cars=cars,
         )
 
     def plug(self) -> None:
@@ -199,6 +207,26 @@ async def test_a_recorded_decision_pats_the_watchdog(
     told = supervisor[1]()
     assert len(told) == 6
     assert all(text.startswith("WATCHDOG=1\nSTATUS=off") for text in told)
+
+
+async def test_a_car_that_left_and_came_unseen_is_as_full_as_one_that_comes(tmp_path: Path) -> None:
+    """It took 2 kWh from 50 % on; no read falls into its absence. Nobody knows better than 50 % then."""
+    car = KnownCar("Zoe", battery_kwh=50.0, assumed_soc_pct=50.0)
+    rig = Rig(tmp_path, None, cars=(car,))
+    rig.strategy.target = Charge(16, 3)
+    rig.plug()
+    await rig.run(900)
+    before = rig.loop.soc.now()
+    assert before is not None
+    assert before.pct > 52
+    rig.strategy.target = Off()
+    rig.house.box.unplug()
+    rig.plug()
+    await rig.run(60)
+    after = rig.loop.soc.now()
+    assert after is not None
+    assert after.pct == pytest.approx(50.0, abs=0.3)
+    rig.ledger.close()
 
 
 async def test_a_row_the_database_refuses_leaves_the_watchdog_hungry(

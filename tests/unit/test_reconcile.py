@@ -35,6 +35,16 @@ def test_what_is_found_at_start_is_taken_as_it_is() -> None:
     assert notes == ("a car was plugged in",)
 
 
+def test_what_was_sent_may_arrive_for_two_minutes_after_the_last_whole_report() -> None:
+    """Sent at 100 s: without a report until 220 s; with one of 219.9 s it may have come at any time since."""
+    asked = Settings(current_a=12)
+    link = Link(recent=((100.0, asked),))
+    assert (link.under_way(219.9), link.under_way(220.0)) == ((asked,), ())
+    told = dataclasses.replace(link, told_s=219.9)
+    assert told.under_way(9000.0) == (asked,)
+    assert dataclasses.replace(link, told_s=220.0).under_way(220.0) == ()
+
+
 @pytest.mark.parametrize("doubt", [CarState.UNKNOWN, CarState.INITIALIZING, CarState.ERROR])
 def test_no_car_is_known_only_from_a_read_that_says_so(doubt: CarState) -> None:
     """Not before the first, nor from one that does not tell; once said, doubt does not bring the car back."""
@@ -58,6 +68,15 @@ def test_a_phase_change_of_the_run_before_explains_a_broken_pilot() -> None:
     there, notes = see(link, 124.9)
     assert (there.connected, there.gone, there.absent_since_s) == (True, False, None)
     assert see(Link(phase_write_s=90.0), 690.0, car=CarState.IDLE)[0].gone  # long over
+
+
+def test_only_the_reset_of_a_car_that_goes_is_the_boxes_own() -> None:
+    """The pilot is broken by a phase change: `frc` 0 is no hand, another phase setting beside it is one."""
+    link = dataclasses.replace(begun(), phase_write_s=105.0)
+    going = {"car": CarState.IDLE, "force": Force.NEUTRAL}
+    assert not see(link, 110.0, **going)[0].yielded
+    assert see(link, 110.0, **going, phase_mode=PhaseMode.THREE)[0].yielded
+    assert see(link, 110.0, force=Force.NEUTRAL)[0].yielded
 
 
 def test_no_status_is_no_news() -> None:

@@ -76,6 +76,20 @@ def test_a_start_that_arrives_without_its_current_is_told_once() -> None:
     assert (link.too_much, notes) == (True, ())
 
 
+@pytest.mark.parametrize(("at_s", "told"), [(110.4, False), (110.5, True)])
+def test_a_read_from_before_the_start_tells_nothing_of_its_current(at_s: float, told: bool) -> None:
+    """Half a second after it was sent, what the charger says may be from before it."""
+    assert see(started(), at_s)[0].too_much is told
+
+
+def test_a_start_whose_phases_are_not_seen_yet_has_its_current() -> None:
+    """6 A as asked for, still on one phase: the write is open, nothing is too much."""
+    three = (Charge(6, 3), Settings(6, Force.ON, PhaseMode.THREE))
+    link = sent(begun(force=Force.OFF, power_w=0.0), *three, 110.0, raising=True)
+    link, notes = see(link, 112.0, requested_a=6)
+    assert (link.too_much, link.pending is not None, notes) == (False, True, ())
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -69,6 +69,31 @@ def test_what_is_said_beside_it_is_taken_up_with_the_counter(run: Callable[[], C
     assert pct(store) == pytest.approx(62.0 + 2500 * 0.9 / 500)
 
 
+def test_a_car_that_came_while_the_service_was_down_is_not_the_one_that_left(
+    run: Callable[[], CarSoc],
+) -> None:
+    """The next run finds the box at another session, told nothing: what the first car had been is no word."""
+    store = run()
+    store.observe(1000.0, True, "Leaf", at(0), 0.0)
+    store.observe(6000.0, True, "Leaf", at(60), 5000.0)
+    assert pct(store) == pytest.approx(20.0 + 5000 * 0.9 / 250)
+    store = run()
+    store.observe(6100.0, True, "Leaf", at(300), 100.0, neutral=True)
+    assert pct(store) == pytest.approx(20.0)
+    store = run()  # that it is another one is on disk at once
+    store.observe(6600.0, True, "Leaf", at(301), 600.0)
+    assert pct(store) == pytest.approx(20.0 + 500 * 0.9 / 250)
+
+
+def test_a_count_that_begins_anew_alone_is_no_other_car(run: Callable[[], CarSoc]) -> None:
+    """The box forgot what the session has taken (go-e #68), and does as it was told."""
+    store = run()
+    store.observe(1000.0, True, "Leaf", at(0), 0.0)
+    store.observe(6000.0, True, "Leaf", at(60), 5000.0)
+    store.observe(6000.0, True, "Leaf", at(61), 0.0)
+    assert pct(store) == pytest.approx(20.0 + 5000 * 0.9 / 250)
+
+
 def test_a_restart_goes_on_where_it_was(run: Callable[[], CarSoc], path: Path) -> None:
     """2.5 kWh before, 5 kWh while nobody looked: all of it is in the battery; so is what was assumed."""
     store = run()

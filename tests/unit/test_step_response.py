@@ -7,7 +7,17 @@ import pytest
 from controller.limits import Limits
 from controller.line import step_response
 from controller.line.step_response import Response
-from controller.model import Admissible, Ceiling, Charge, Command, Off, Quality, SiteSnapshot, Wish
+from controller.model import (
+    Admissible,
+    Ceiling,
+    Charge,
+    ChargerStatus,
+    Command,
+    Off,
+    Quality,
+    SiteSnapshot,
+    Wish,
+)
 
 LIMITS = Limits(response_s=60.0)
 SIX = Charge(6, 3)
@@ -179,6 +189,32 @@ def test_a_car_is_lowered_only_where_that_is_a_step_to_judge(found_a: int, lower
     seen = snap(110.0, car_w, car_w + 500.0)
     wish = step_response.probing(all_of_it, response, seen, found, LIMITS)
     assert wish.target == (SIX if lowered else Charge(16, 3))
+
+
+@pytest.mark.parametrize(
+    ("drawn_a", "lowered"),
+    [
+        ((16.0, 0.0, 0.0), True),
+        ((11.2, 0.0, 0.0), True),
+        ((11.0, 0.0, 0.0), False),  # five amperes on one phase are 1150 W, less than two on three
+        ((8.6, 8.6, 1.0), True),
+        ((8.5, 8.5, 1.0), False),
+        ((7.0, 7.0, 7.0), False),
+    ],
+)
+def test_a_car_of_fewer_phases_than_it_is_offered_is_lowered_too(
+    drawn_a: tuple[float, float, float], lowered: bool
+) -> None:
+    """What is left at 6 A is counted on the phases it draws on, the step on all that are offered."""
+    found, all_of_it = Charge(16, 3), Wish(Charge(16, 3), "all of it")
+    car_w = 230.0 * sum(phase_a for phase_a in drawn_a if phase_a > 1)
+    response, _, _ = lived(Response(), [snap(100.0, car_w, car_w + 500.0)], found)
+    told = ChargerStatus(109.0, 109.0, current_a=drawn_a)
+    seen = replace(snap(110.0, car_w, car_w + 500.0), charger=told)
+    wish = step_response.probing(all_of_it, response, seen, found, LIMITS)
+    assert wish.target == (SIX if lowered else Charge(16, 3))
+    silent = replace(seen, charger=replace(told, current_a=None))
+    assert step_response.probing(all_of_it, response, silent, found, LIMITS) is all_of_it
 
 
 def test_blind_levels_are_kept_up_while_the_meter_is_in_doubt() -> None:

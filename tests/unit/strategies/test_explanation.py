@@ -1,8 +1,10 @@
 """What an explanation claims, checked by hand: blends, break-even, what would change it."""
 
+from math import inf
+
 import pytest
 
-from controller.model import Charge, Off, Quality, SiteSnapshot
+from controller.model import Admissible, Charge, Off, Quality, SiteSnapshot
 from strategies import work_function
 from strategies.economics import Economics
 from strategies.explanation import blended_ct, break_even_w
@@ -52,6 +54,34 @@ def test_a_waiting_engine_says_what_it_waits_for() -> None:
     assert wish.facts["next_blend_ct_per_kwh"] == 32.0
     assert wish.facts["would_change"] == "a surplus above 690 W that lasts"
     assert "blend_ct_per_kwh" not in wish.facts
+
+
+@pytest.mark.parametrize(
+    ("admissible", "words"),
+    [
+        (Admissible(stop_in_s=250.0), "off in about 250 s if this holds"),
+        (Admissible(stop_in_s=inf), "off is barred"),
+    ],
+)
+def test_no_move_is_announced_for_before_it_may_be_made(admissible: Admissible, words: str) -> None:
+    """All grid at 32 ct for a kWh worth 10: off it would be, but the least time on is not over."""
+    past = None
+    for tick in range(4):
+        snap = SiteSnapshot(
+            10.0 * tick,
+            10.0,
+            Quality.FRESH,
+            Quality.FRESH,
+            base_import_w=300.0,
+            car_connected=True,
+            in_force=Charge(6, 1),
+            phases_set=1,
+            admissible=admissible,
+        )
+        wish, past = work_function.decide(snap, past, Economics(10.0, 32.0, 8.0))
+    assert wish.target == Charge(6, 1)
+    assert wish.reason.endswith(words)
+    assert wish.facts.get("time_left_s", inf) == admissible.stop_in_s
 
 
 def test_a_charging_engine_names_both_blends() -> None:

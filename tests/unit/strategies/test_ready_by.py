@@ -155,6 +155,31 @@ def test_the_sun_is_followed_until_only_full_power_is_left(surplus_w: float, tar
     assert strategy.decide(late, memory)[0].target == FULL
 
 
+def test_no_stop_is_announced_while_the_car_is_kept_awake() -> None:
+    """All grid, and worth less than it costs: at 6 A for the departure, and said so at every decision."""
+    strategy, command = ReadyBy(), Off()  # type: tuple[ReadyBy, Command]
+    memory, reasons = strategy.initial(), set()
+    for tick in range(20):
+        drawn_w = CarTraits().draw_w(command)
+        snap = at(
+            tick * 10.0,
+            -500.0,
+            command,
+            worth_ct=12.0,
+            needs=(Need(tick * 10.0 + 1410.0, (1410 - 270) * 0.97 * FULL_W / HOUR_S),),
+            car_power_w=drawn_w,
+        )
+        stop_in_s = max(150.0 - tick * 10.0, 0.0)
+        least_on = dataclasses.replace(snap.admissible, stop_in_s=stop_in_s, phase_change_in_s=600.0)
+        snap = dataclasses.replace(snap, admissible=least_on)
+        wish, memory = strategy.decide(snap, memory)
+        command = wish.target
+        assert command == LEAST
+        reasons.add(wish.reason)
+    assert any("the car is to be awake" in reason for reason in reasons)
+    assert not [reason for reason in reasons if "off in about" in reason]
+
+
 def test_a_car_that_does_not_wake_up_at_the_least_current_is_offered_all() -> None:
     """It takes nothing of 6 A for a minute; one that does wake is left at 6 A."""
     for power_w, target in ((0.0, FULL), (4_140.0, LEAST)):
