@@ -352,6 +352,7 @@ class World:
             self.now_s += 1.0
             for item in [item for item in self.under_way if item[0] <= self.now_s]:
                 self.under_way.remove(item)
+                self.box.now_s = self.now_s
                 self.box.take(item[1])
             self.box.second()
         self.last_tick_s = self.now_s
