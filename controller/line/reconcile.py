@@ -53,7 +53,7 @@ def observe(
     told = Knobs.of(status)
     knobs = told.filled(link.knobs)
     reported, _ = offered(knobs, status, link.phases_set, held=held)
-    begun, notes = _begun(link, status, now_s, limits)
+    begun, notes = _begun(_with_phases_moved(link, knobs, now_s), status, now_s, limits)
     foreign = _one_stay(link, begun, status) and _foreign(begun, knobs, now_s)
     after, news = _with_write_followed(begun, knobs, status, limits)
     notes += news
@@ -91,6 +91,16 @@ def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
         notes.append("a car was plugged in")
     too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
     return (link if too_much == link.too_much else replace(link, too_much=too_much)), notes
+
+
+def _with_phases_moved(link: Link, knobs: Knobs, now_s: float) -> Link:
+    """Return the link with a phase change under way since now where one shows that none of ours explains.
+
+    One that was given up as lost and arrives, or somebody else's: it breaks the pilot like any other.
+    """
+    moved = link.knobs.phase_mode not in (None, knobs.phase_mode)
+    explained = link.phase_write_s is not None and now_s - link.phase_write_s < LATE_S
+    return replace(link, phase_write_s=now_s) if moved and not explained else link
 
 
 def _one_stay(before: Link, begun: Link, status: ChargerStatus) -> bool:

@@ -70,6 +70,38 @@ def test_a_phase_change_of_the_run_before_explains_a_broken_pilot() -> None:
     assert see(Link(phase_write_s=90.0), 690.0, car=CarState.IDLE)[0].gone  # long over
 
 
+@pytest.mark.parametrize(("write_s", "since_s"), [(None, 110.0), (-9.9, -9.9), (-10.0, 110.0)])
+def test_phases_that_move_break_the_pilot_whoever_moved_them(write_s: float | None, since_s: float) -> None:
+    """Seen at 110 s: a write of ours explains it for 120 s, else it began now; "no car" has to last."""
+    link = dataclasses.replace(begun(), phase_write_s=write_s)
+    moved = see(link, 110.0, phase_mode=PhaseMode.THREE, car=CarState.IDLE)[0]
+    assert (moved.phase_write_s, moved.connected, moved.absent_since_s) == (since_s, True, 110.0)
+    assert see(link, 110.0)[0].phase_write_s == write_s
+    assert see(link, 110.0, phase_mode=None)[0].phase_write_s == write_s
+    first = see(Link(), 110.0, phase_mode=PhaseMode.THREE)[0]
+    assert first.phase_write_s is None
+
+
+def test_a_phase_change_given_up_and_then_seen_is_under_way() -> None:
+    """Asked for at 110 s, lost at 125, there at 132 with a broken pilot: 25 s later the car was unplugged."""
+    three = (Charge(12, 3), Settings(12, None, PhaseMode.THREE))
+    lost = see(wrote(110.0, three), 125.0)[0]
+    assert lost.phase_write_s is None
+    there = {"requested_a": 12, "phase_mode": PhaseMode.THREE, "power_w": 0.0}
+    link, notes = see(lost, 132.0, **there, car=CarState.IDLE)
+    assert (link.connected, link.pending, link.yielded, link.phase_write_s, notes) == (
+        True,
+        None,
+        False,
+        132.0,
+        (),
+    )
+    link, notes = see(link, 156.9, **there, car=CarState.IDLE)
+    assert (link.connected, notes) == (True, ())
+    assert see(link, 157.0, **there, car=CarState.IDLE)[1] == ("the car was unplugged",)
+    assert see(link, 157.0, **there)[1] == ()
+
+
 def test_only_the_reset_of_a_car_that_goes_is_the_boxes_own() -> None:
     """The pilot is broken by a phase change: `frc` 0 is no hand, another phase setting beside it is one."""
     link = dataclasses.replace(begun(), phase_write_s=105.0)
