@@ -8,7 +8,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
@@ -67,6 +67,16 @@ class AnyCar(House):
     def barred(self) -> bool:
         """What such a car has at its departure is not promised: one that draws too much is stopped."""
         return True
+
+    @rule(seconds=st.integers(20, 1500))
+    def full_for_a_while(self, seconds: int) -> None:
+        """It ends by itself, and wants more later: warmed up, or asked for a longer way."""
+        drew = charging(self.world)
+        self.world.box.willing = False
+        self.world.run(seconds)
+        self.world.box.willing = True
+        self.world.run(60)
+        event(f"ended while charging: {drew}, charges again at once: {charging(self.world)}")
 
     @rule(sun_kw=st.floats(4.0, 9.0))
     def steady(self, sun_kw: float) -> None:
@@ -230,3 +240,21 @@ def test_a_car_that_draws_more_than_offered_is_lowered_then_stopped_until_a_pers
     before = len(world.sent)
     world.run(700)
     assert any(sent.send.settings.keys().get("frc") == 2 for sent in world.sent[before:])
+
+
+@pytest.mark.parametrize("kind", ["ideal", "wakes_late", "wakes_very_late", "in_steps"])
+def test_a_car_that_ends_and_wants_more_finds_its_offer(kind: str) -> None:
+    """Steady sun: it charges, ends for half an hour at hardly a command, then takes what still stands."""
+    world = day(kind, MinSurplus(20.0, None))
+    world.sun_w = 5000.0
+    world.run(1800)
+    assert charging(world)
+    before = len(world.sent)
+    world.box.willing = False
+    world.run(1800)
+    assert not charging(world)
+    assert len(world.sent) - before <= 2
+    world.box.willing = True
+    world.run(world.box.kind.wakes_s + 60)
+    assert charging(world)
+    assert not any(sent.send.settings.keys().get("frc") == 1 for sent in world.sent)

@@ -77,6 +77,7 @@ class House(RuleBasedStateMachine):
         self.name = self.names[pick % len(self.names)]
         self.world = self.world_of(STRATEGIES[self.name]())
         self.world.sun_w = sun_kw * 1000.0
+        self.world.box.breaks_pilot = pick % 2 == 1
         self.evening_before(sun_kw)
         self.world.run(15)
         self.world.plug()
@@ -390,6 +391,19 @@ def test_a_stop_for_safety_that_was_lost_leaves_the_least_time_on() -> None:
     assert any(sent.send.safety for sent in house.world.sent)
     for index in range(len(house.world.sent)):
         house.keeps_its_times(index)
+
+
+def test_a_phase_change_that_arrives_late_is_no_car_that_leaves() -> None:
+    """22 s late, given up after 15, it breaks the pilot and the box says "no car": nothing is parked."""
+    house = House()
+    house.morning(sun_kw=4, pick=House.names.index("eager"))
+    house.world.box.breaks_pilot = True
+    house.plan_says(seconds=305, value_ct=-10.0)
+    house.kettle(amps=19.2, phase=0, seconds=226)
+    house.kettle(amps=15.6, phase=1, seconds=218)
+    house.late_write(late_s=22.0)
+    assert len(house.world.box.changes_s) == 1
+    assert not any("no car" in sent.send.reason for sent in house.world.sent)
 
 
 class Commuter(House):

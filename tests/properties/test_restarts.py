@@ -3,7 +3,6 @@
 import shutil
 import tempfile
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,21 +15,13 @@ from controller.kept import Kept
 from controller.ledger.intent_store import IntentStore, label
 from controller.ledger.ledger import Ledger
 from controller.limits import Limits
-from controller.model import CarState, ChargerStatus, Decision, Send, Strategy, Worth
+from controller.model import Decision, Send, Strategy, Worth
 from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House, at_length
-from tests.properties.world import Box, World, command_off
+from tests.properties.world import World, command_off
 
 
 class Killed(Exception):
     """The controller has just died."""
-
-
-class PilotBroken(Box):
-    """A box whose firmware says "no car" while a phase change breaks the pilot."""
-
-    def status(self, now_s: float) -> ChargerStatus:
-        told = super().status(now_s)
-        return replace(told, car=CarState.IDLE) if self.dead_s > 8 else told
 
 
 class KeptWorld(World):
@@ -105,9 +96,7 @@ class RestartedHouse(House):
 
     def world_of(self, strategy: Strategy) -> World:
         self.folder = Path(tempfile.mkdtemp(prefix="ampilot-"))
-        world = KeptWorld(strategy, self.limits, self.folder / "ledger.db")
-        world.box = PilotBroken()
-        return world
+        return KeptWorld(strategy, self.limits, self.folder / "ledger.db")
 
     @rule(seconds=st.integers(1, 400), unread_s=st.sampled_from([0, 0, 25, 100]))
     def killed(self, seconds: int, unread_s: int) -> None:
@@ -236,7 +225,7 @@ def test_a_restart_that_cannot_read_the_charger_yet_forgets_nothing(tmp_path: Pa
 def test_a_restart_during_a_phase_change_is_no_other_car(tmp_path: Path) -> None:
     """The next run does not believe the "no car" of a broken pilot: nothing is parked, nothing forgotten."""
     world = bought(tmp_path, 1.0)
-    world.box.__class__ = PilotBroken
+    world.box.breaks_pilot = True
     changed_s = changed(world)
     count = len(world.sent)
     world.restart(4)

@@ -38,7 +38,8 @@ TICK_S = 10
 class Kind:
     """A kind of car: phases it uses, currents it takes, pauses it bears before it sleeps until re-plugged.
 
-    `share` is what it draws of the offer.
+    `share` is what it draws of the offer, `wakes_s` how long it is offered current before it takes any, and
+    it draws more only once in `rises_s`.
     """
 
     phases: int = 3
@@ -46,6 +47,8 @@ class Kind:
     max_a: float = 16.0
     bears_pauses: int | None = None
     share: float = 1.0
+    wakes_s: int = 0
+    rises_s: int = 1
 
 
 KINDS = {
@@ -56,6 +59,9 @@ KINDS = {
     "to_13_a": Kind(max_a=13.0),
     "never_resumes": Kind(bears_pauses=0),
     "over_draws": Kind(share=1.25, max_a=32.0),
+    "wakes_late": Kind(wakes_s=100),
+    "wakes_very_late": Kind(wakes_s=200, phases=1),
+    "in_steps": Kind(rises_s=25),
 }
 
 
@@ -69,9 +75,13 @@ class Box:
     plugged: bool = False
     willing: bool = True
     kind: Kind = Kind()
+    breaks_pilot: bool = False
+    """Its firmware says "no car" while a phase change breaks the pilot."""
     pauses: int = 0
     drawn_a: float = 0.0
     dead_s: int = 0
+    offered_s: int = 0
+    """How long it has been offered what it could take."""
     rbc: int = 1
     boot_s: float = 0.0
     session_wh: float = 0.0
@@ -102,10 +112,13 @@ class Box:
     def second(self) -> None:
         """Let one second pass: the current moves by at most 4 A towards the offer."""
         offered = self.plugged and self.willing and self.frc != 1 and self.dead_s == 0 and not self.at_limit
-        takes = offered and self.amp >= self.kind.min_a and not self.asleep
+        offered = offered and self.amp >= self.kind.min_a
+        self.offered_s = self.offered_s + 1 if offered else 0
+        takes = self.offered_s > self.kind.wakes_s and not self.asleep
         target = min(self.amp * self.kind.share, self.kind.max_a) if takes else 0.0
         self.dead_s = max(self.dead_s - 1, 0)
-        change = max(-4.0, min(4.0, target - self.drawn_a))
+        most_a = 4.0 if self.offered_s % self.kind.rises_s == 0 else 0.0
+        change = max(-4.0, min(most_a, target - self.drawn_a))
         self.drawn_a = self.drawn_a + change if self.plugged else 0.0
         drawn_wh = self.drawn_a * self.used * VOLTAGE_V / 3600
         self.session_wh += drawn_wh
@@ -125,7 +138,7 @@ class Box:
     def status(self, now_s: float) -> ChargerStatus:
         on_phases = tuple(self.drawn_a if index < self.used else 0.0 for index in range(3))
         car = CarState.IDLE
-        if self.plugged:
+        if self.plugged and not (self.breaks_pilot and self.dead_s > 8):
             car = CarState.CHARGING if self.drawn_a > 1 else CarState.WAITING
         return ChargerStatus(
             data_s=now_s,
@@ -352,6 +365,7 @@ class World:
             self.now_s += 1.0
             for item in [item for item in self.under_way if item[0] <= self.now_s]:
                 self.under_way.remove(item)
+                self.box.now_s = self.now_s
                 self.box.take(item[1])
             self.box.second()
         self.last_tick_s = self.now_s

@@ -70,6 +70,38 @@ def test_a_phase_change_of_the_run_before_explains_a_broken_pilot() -> None:
     assert see(Link(phase_write_s=90.0), 690.0, car=CarState.IDLE)[0].gone  # long over
 
 
+@pytest.mark.parametrize(("write_s", "since_s"), [(None, 110.0), (-9.9, -9.9), (-10.0, 110.0)])
+def test_phases_that_move_break_the_pilot_whoever_moved_them(write_s: float | None, since_s: float) -> None:
+    """Seen at 110 s: a write of ours explains it for 120 s, else it began now; "no car" has to last."""
+    link = dataclasses.replace(begun(), phase_write_s=write_s)
+    moved = see(link, 110.0, phase_mode=PhaseMode.THREE, car=CarState.IDLE)[0]
+    assert (moved.phase_write_s, moved.connected, moved.absent_since_s) == (since_s, True, 110.0)
+    assert see(link, 110.0)[0].phase_write_s == write_s
+    assert see(link, 110.0, phase_mode=None)[0].phase_write_s == write_s
+    first = see(Link(), 110.0, phase_mode=PhaseMode.THREE)[0]
+    assert first.phase_write_s is None
+
+
+def test_a_phase_change_given_up_and_then_seen_is_under_way() -> None:
+    """Asked for at 110 s, lost at 125, there at 132 with a broken pilot: 25 s later the car was unplugged."""
+    three = (Charge(12, 3), Settings(12, None, PhaseMode.THREE))
+    lost = see(wrote(110.0, three), 125.0)[0]
+    assert lost.phase_write_s is None
+    there = {"requested_a": 12, "phase_mode": PhaseMode.THREE, "power_w": 0.0}
+    link, notes = see(lost, 132.0, **there, car=CarState.IDLE)
+    assert (link.connected, link.pending, link.yielded, link.phase_write_s, notes) == (
+        True,
+        None,
+        False,
+        132.0,
+        (),
+    )
+    link, notes = see(link, 156.9, **there, car=CarState.IDLE)
+    assert (link.connected, notes) == (True, ())
+    assert see(link, 157.0, **there, car=CarState.IDLE)[1] == ("the car was unplugged",)
+    assert see(link, 157.0, **there)[1] == ()
+
+
 def test_only_the_reset_of_a_car_that_goes_is_the_boxes_own() -> None:
     """The pilot is broken by a phase change: `frc` 0 is no hand, another phase setting beside it is one."""
     link = dataclasses.replace(begun(), phase_write_s=105.0)
@@ -393,6 +425,32 @@ def test_the_reset_of_a_car_that_goes_right_after_a_phase_change_is_nobodys() ->
     assert see(link, 200.0, **gone | {"force": Force.OFF})[0].yielded
     after, notes = see(going, 225.0, **gone)
     assert (after.connected, after.yielded, notes) == (False, False, ("the car was unplugged",))
+
+
+def test_a_phase_change_that_nobody_waits_for_is_no_unplug_either() -> None:
+    """Ours given up or a person's: the box says "no car" meanwhile, and who has changed it keeps it."""
+    gone = {"requested_a": 12, "phase_mode": PhaseMode.THREE, "car": CarState.IDLE, "power_w": 0.0}
+    three = (Charge(12, 3), Settings(current_a=12, phase_mode=PhaseMode.THREE))
+    lost = see(wrote(110.0, three), 126.0)[0]
+    ours, notes = see(lost, 140.0, **gone)
+    assert (ours.connected, ours.yielded, notes) == (True, False, ())
+    theirs, _ = see(begun(), 140.0, **gone)
+    assert (theirs.connected, theirs.yielded) == (True, True)
+    for link in (ours, theirs):
+        back = see(see(link, 150.0, **gone)[0], 160.0, requested_a=12, phase_mode=PhaseMode.THREE)[0]
+        assert (back.connected, back.yielded) == (True, link.yielded)
+        assert not see(see(link, 150.0, **gone)[0], 165.0, **gone)[0].connected
+
+
+def test_another_write_that_is_lost_does_not_end_a_phase_change() -> None:
+    """Three phases shown at 115 s, a stop sent and lost: "no car" at 140 s is still the pilot's break."""
+    three = (Charge(12, 3), Settings(current_a=12, phase_mode=PhaseMode.THREE))
+    shown = {"requested_a": 12, "phase_mode": PhaseMode.THREE}
+    link = see(wrote(110.0, three), 115.0, **shown)[0]
+    link = sent(link, Off(), Settings(force=Force.OFF), 120.0, raising=False)
+    link, notes = see(link, 135.0, **shown)
+    assert notes == ("a write did not arrive: off",)
+    assert see(link, 140.0, **shown, car=CarState.IDLE)[0].connected
 
 
 def test_theirs_wins_over_our_open_write() -> None:
