@@ -70,6 +70,11 @@ def sight(
     )
 
 
+def _told_anew(before: Soc | None, now: Soc | None) -> bool:
+    """Return whether somebody has said meanwhile how full the car is: its age began anew."""
+    return now is not None and (before is None or now.age_s < before.age_s)
+
+
 def _refused(state: LoopState, status: ChargerStatus) -> bool:
     """Return whether an offer of ours has stood for a while in what the charger reports."""
     sent_s = state.link.last_write_s
@@ -95,7 +100,8 @@ class Wanted:
             self._counter_wh = self._session_wh = self._begun_wh = None
             self._begun_told = self._asked = False
         came = sight.connected and not self.sight.connected
-        if sight.connected and not sight.charging and self.sight.complete:
+        told = _told_anew(self.sight.soc, sight.soc)
+        if sight.connected and not sight.charging and self.sight.complete and not told:
             sight = replace(sight, complete=True)  # full is full, also while nothing is offered
         self.sight = sight
         if not sight.connected:

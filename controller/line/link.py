@@ -34,6 +34,7 @@ class Link:
     """The last raise of ours since which no read has come that could tell: it may be in force."""
     last_write_s: float | None = None
     phase_write_s: float | None = None
+    """When a phase change left, or was seen that nobody waited for: the car may seem gone for a moment."""
     recent: tuple[tuple[float, Settings], ...] = ()
     session_wh: float | None = None
     yielded: bool = False

@@ -73,6 +73,8 @@ def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
     if rebooted := _rebooted(link, status):
         notes.append("the charger restarted")
         link = replace(link, pending=None, unseen=None, phase_write_s=None, rebooted_s=now_s)
+    if _changes_phases(link, status):
+        link = replace(link, phase_write_s=now_s)
     link, unplugged, plugged = _cable(link, status, now_s, limits)
     if unplugged:
         notes.append("the car was unplugged")
@@ -126,7 +128,8 @@ def _with_write_followed(
             pending = unseen = None
         elif status.data_s >= pending.sent_s + pending.patience_s(limits) and not pending.failed:
             pending = replace(pending, failed=True)
-            link = replace(link, phase_write_s=None)
+            if pending.settings.phase_mode is not None:
+                link = replace(link, phase_write_s=None)
             if pending.raising or pending.attempts == 1:
                 notes.append(f"a write did not arrive: {pending.command}")
     if pending is not None and not too_much and pending.exceeded_by(knobs, status):
@@ -248,10 +251,16 @@ def answered(link: Link, outcome: WriteOutcome) -> Link:
     return replace(link, pending=pending, unseen=None if gone else link.unseen)
 
 
+def _changes_phases(link: Link, status: ChargerStatus) -> bool:
+    """Return whether a phase change shows that nobody waits for: ours, late, or somebody else's."""
+    before, now = link.knobs.phase_mode, status.phase_mode
+    return link.phase_write_s is None and before is not None and now is not None and now != before
+
+
 def _cable(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> tuple[Link, bool, bool]:
     """Return the link with the car's presence, and whether it just left or came.
 
-    During a phase switch of ours "no car" is believed only after it has lasted.
+    During a phase switch "no car" is believed only after it has lasted.
     """
     if status.car in (CarState.UNKNOWN, CarState.INITIALIZING, CarState.ERROR):
         return link, False, False

@@ -14,10 +14,26 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.faults.cloud_life import CloudLife
 from tests.faults.life import Life
 
 METER_FAULTS = ("reset", "nan", "frozen", "illegal", "zeros")
 """Those that take no real time; what is silent has rows of its own."""
+
+CLOUD_FAULTS = (
+    "accept_drop",
+    "bad_gateway",
+    "bad_json",
+    "forbidden",
+    "html",
+    "outdated_404",
+    "partial_keys",
+    "rate_limit",
+    "stale_data",
+    "status_400",
+    "undated",
+    "unprocessable",
+)
 
 CARS = ("ideal", "slow", "zoe", "two_phase", "undershoots", "overshoots")
 """Cars that come back from any pause: of the others nothing is promised."""
@@ -38,20 +54,33 @@ def meter(life: Life, share: float) -> None:
     life.server.misbehave(METER_FAULTS[int(share * (len(METER_FAULTS) - 0.01))])
 
 
-def cloud_down(life: Life, share: float) -> None:
-    life.charger.down = True
-
-
-def lost_writes(life: Life, share: float) -> None:
-    life.charger.lose = True
+def cloud(life: Life, share: float) -> None:
+    """Let the cloud fail in one of its ways, or the plain way to the box in one of two."""
+    if isinstance(life, CloudLife):
+        life.cloud.fail(CLOUD_FAULTS[int(share * (len(CLOUD_FAULTS) - 0.01))])
+    else:
+        life.charger.down, life.charger.lose = share < 0.5, share >= 0.5
 
 
 def slow_writes(life: Life, share: float) -> None:
-    life.charger.delay_s = 60 * share
+    if isinstance(life, CloudLife):
+        life.cloud.delay_s = 60 * share
+    else:
+        life.charger.delay_s = 60 * share
 
 
 def box_restarts(life: Life, share: float) -> None:
     life.box.reboot()
+
+
+def box_ails(life: Life, share: float) -> None:
+    """It wants a card, is hot, or forgets what it counted."""
+    if share < 0.3:
+        life.box.acs, life.box.trx = 1, None
+    elif share < 0.7:
+        life.box.amt = int(share * 25)
+    else:
+        life.box.lose_session()
 
 
 def unplugged(life: Life, share: float) -> None:
@@ -67,7 +96,10 @@ def plugged(life: Life, share: float) -> None:
 def healed(life: Life, share: float) -> None:
     life.server.misbehave("ok")
     life.charger.down = life.charger.lose = False
-    life.charger.delay_s = 2.0
+    life.box.acs, life.box.amt = 0, 32
+    slow_writes(life, 2.0 / 60)
+    if isinstance(life, CloudLife):
+        life.cloud.fail()
 
 
 EVENTS: dict[str, Callable[[Life, float], None]] = {
@@ -76,10 +108,10 @@ EVENTS: dict[str, Callable[[Life, float], None]] = {
         sun,
         kettle,
         meter,
-        cloud_down,
-        lost_writes,
+        cloud,
         slow_writes,
         box_restarts,
+        box_ails,
         unplugged,
         plugged,
         healed,
@@ -95,9 +127,9 @@ STEPS = st.lists(
 )
 
 
-async def lived(folder: Path, car: str, steps: list[Step]) -> None:
+async def lived(folder: Path, car: str, steps: list[Step], kind: type[Life] = Life) -> None:
     """Live the steps, heal everything, and hold what came of it against the promises."""
-    async with Life(folder, sun_w=6000.0, car=car, meter_timeout_s=0.05) as life:
+    async with kind(folder, sun_w=6000.0, car=car, meter_timeout_s=0.05) as life:
         await life.charging()
         for name, share, seconds in steps:
             if name == "restart":
@@ -141,6 +173,15 @@ def test_after_any_mix_of_faults_the_car_charges_again(car: str, steps: list[Ste
     """The same, more often."""
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(lived(Path(folder), car, steps))
+
+
+@pytest.mark.slow
+@lives(20)
+@given(car=st.sampled_from(CARS), steps=STEPS)
+def test_after_any_mix_of_faults_of_the_real_cloud_client_too(car: str, steps: list[Step]) -> None:
+    """The same over HTTP and TLS, the cloud failing in all its quick ways."""
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(lived(Path(folder), car, steps, CloudLife))
 
 
 async def test_a_car_that_needs_8_a_is_not_left_at_7(tmp_path: Path) -> None:

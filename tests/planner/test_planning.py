@@ -198,6 +198,18 @@ async def test_a_full_car_needs_nothing() -> None:
     assert house.planning.needs(house.now_s) == ()
 
 
+async def test_a_word_that_a_full_car_is_full_no_more_counts() -> None:
+    """It took no more at 81 %; days later on the cable somebody says 60 %, and 80 are wanted at seven."""
+    house = in_percent()
+    house.see(soc=Soc(81.0, 50.0, 0.9, 60.0, "pushed"), complete=True, charging=True)
+    house.see(soc=Soc(81.0, 50.0, 0.9, 90.0, "pushed"))
+    assert house.planning.needs(house.now_s) == ()
+    house.see(soc=Soc(60.0, 50.0, 0.9, 5.0, "pushed"))
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(10_000 / 0.9)
+    house.see(soc=Soc(60.0, 50.0, 0.9, 15.0, "pushed"))
+    assert house.planning.needs(house.now_s)[0].need_wh == pytest.approx(10_000 / 0.9)
+
+
 FULL_60 = Soc(60.0, 50.0, 0.9, 60.0, "hand")
 
 

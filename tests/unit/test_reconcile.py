@@ -427,6 +427,32 @@ def test_the_reset_of_a_car_that_goes_right_after_a_phase_change_is_nobodys() ->
     assert (after.connected, after.yielded, notes) == (False, False, ("the car was unplugged",))
 
 
+def test_a_phase_change_that_nobody_waits_for_is_no_unplug_either() -> None:
+    """Ours given up or a person's: the box says "no car" meanwhile, and who has changed it keeps it."""
+    gone = {"requested_a": 12, "phase_mode": PhaseMode.THREE, "car": CarState.IDLE, "power_w": 0.0}
+    three = (Charge(12, 3), Settings(current_a=12, phase_mode=PhaseMode.THREE))
+    lost = see(wrote(110.0, three), 126.0)[0]
+    ours, notes = see(lost, 140.0, **gone)
+    assert (ours.connected, ours.yielded, notes) == (True, False, ())
+    theirs, _ = see(begun(), 140.0, **gone)
+    assert (theirs.connected, theirs.yielded) == (True, True)
+    for link in (ours, theirs):
+        back = see(see(link, 150.0, **gone)[0], 160.0, requested_a=12, phase_mode=PhaseMode.THREE)[0]
+        assert (back.connected, back.yielded) == (True, link.yielded)
+        assert not see(see(link, 150.0, **gone)[0], 165.0, **gone)[0].connected
+
+
+def test_another_write_that_is_lost_does_not_end_a_phase_change() -> None:
+    """Three phases shown at 115 s, a stop sent and lost: "no car" at 140 s is still the pilot's break."""
+    three = (Charge(12, 3), Settings(current_a=12, phase_mode=PhaseMode.THREE))
+    shown = {"requested_a": 12, "phase_mode": PhaseMode.THREE}
+    link = see(wrote(110.0, three), 115.0, **shown)[0]
+    link = sent(link, Off(), Settings(force=Force.OFF), 120.0, raising=False)
+    link, notes = see(link, 135.0, **shown)
+    assert notes == ("a write did not arrive: off",)
+    assert see(link, 140.0, **shown, car=CarState.IDLE)[0].connected
+
+
 def test_theirs_wins_over_our_open_write() -> None:
     """While our 12 A are on their way somebody sets 8: 8 is in force, ours is forgotten."""
     link, _ = see(wrote(110.0), 112.0, requested_a=8)
