@@ -105,6 +105,16 @@ def test_an_unplug_forgets_all_but_the_writes() -> None:
     assert follow(USED, Link(), Link(), NOW_S) == USED  # nothing was read yet: it may charge on
 
 
+@pytest.mark.parametrize(("age_s", "ours"), [(119.9, True), (120.0, False)])
+def test_a_start_of_the_run_before_that_shows_late_is_ours(age_s: float, ours: bool) -> None:
+    """Nothing was read since: what left less than two minutes ago may be what the first report shows."""
+    start = Settings(current_a=6, force=Force.ON)
+    unread = Link(recent=((NOW_S - age_s, start),))
+    stopped = GateState(off_since_s=NOW_S - 400)
+    begun = follow(stopped, link_of(), unread, NOW_S)
+    assert (begun.on_since_s, begun.off_since_s, begun.own_start) == (NOW_S, None, ours)
+
+
 def test_a_reboot_of_the_charger_counts_as_just_switched() -> None:
     """Charging or not: that time begins now. A start of ours that goes on stays ours, another is nobody's."""
     before, after = link_of(rebooted_s=None), link_of(rebooted_s=NOW_S - 1)

@@ -138,3 +138,10 @@ def test_off_has_no_phases_to_change() -> None:
     """A stop in between changes nothing about where the change stands."""
     stopped = Link(in_force=Off(), pending=pending(Settings(force=Force.OFF)), phase_write_s=SENT_S)
     assert switching(stopped, SENT_S + 10.0, LIMITS) is Switching.DEAD
+
+
+def test_a_change_asked_for_again_is_the_last_one_later() -> None:
+    """Three changes stay three, the last of them now; where there was none it is the first."""
+    history = PhaseHistory(30.0, (10.0, 20.0, 30.0))
+    assert history.once_more(45.0) == PhaseHistory(45.0, (10.0, 20.0, 45.0))
+    assert PhaseHistory().once_more(45.0) == PhaseHistory(45.0, (45.0,))
