@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 from typing import Any
 
-from controller.ledger.intent_store import IntentStore
+from controller.ledger.intent_store import IntentStore, Written
 from controller.limits import Limits
 from controller.line.gate_memory import GateState
 from controller.line.link import LATE_S, Link
@@ -24,31 +24,31 @@ def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
         return GateState(off_since_s=now_s, phase=PhaseHistory(now_s), last_raise_s=now_s)
     comfort: list[float] = []
     safety: list[float] = []
-    changes_s: list[float] = []
+    phase = PhaseHistory()
     off_s: float | None = None
     on_s: float | None = None
     raise_s: float | None = None
-    mode: int | None = None
+    asked: dict[str, Any] = {}
     for write in intents.recent(DAY_S):
         at_s = now_s - write.age_s
         (safety if write.safety else comfort).append(at_s)
         if write.command == "off" and "frc" not in write.keys:  # parked: the car had gone
             on_s = off_s = None
-            changes_s.clear()
+            phase = PhaseHistory()
         elif write.command == "off":  # the start is kept: this stop may not have arrived
             off_s = at_s
         elif " x" in write.command:
             on_s = at_s if on_s is None or (off_s is not None and off_s >= on_s) else on_s
             raise_s = at_s  # or a reduction: too careful is fine here
-            if write.keys.get("psm", mode) != mode:
-                changes_s.append(at_s)
-        mode = write.keys.get("psm", mode)
+            if "psm" in write.keys:  # also where it stood so already, on record: that may never have left
+                phase = phase.once_more(at_s) if _asked(write) == asked else phase.with_one(at_s)
+        asked = _asked(write) or asked
     kept = sorted(comfort)[-limits.writes_per_day :]
     return GateState(
         on_since_s=on_s,
         off_since_s=off_s,
         own_start=on_s is not None,
-        phase=PhaseHistory(changes_s[-1] if changes_s else None, tuple(changes_s)),
+        phase=phase,
         comfort_writes_s=tuple(kept),
         safety_writes_s=tuple(safety),
         last_raise_s=raise_s,
@@ -81,6 +81,11 @@ def restored_link(intents: IntentStore, now_s: float, gate: GateState) -> Link:
     recent = tuple([(now_s - write.age_s, _settings(write.keys)) for write in late])
     last_s = recent[-1][0] if recent else None
     return Link(recent=recent, last_write_s=last_s, phase_write_s=gate.phase.last_change_s)
+
+
+def _asked(write: Written) -> dict[str, Any]:
+    """Return the keys of a write but the energy limit, which goes along with any."""
+    return {key: value for key, value in write.keys.items() if key != "dwo"}
 
 
 def _settings(keys: Mapping[str, Any]) -> Settings:

@@ -98,7 +98,9 @@ def wrote(state: GateState, action: Send, link: Link, now_s: float) -> GateState
     again = link.pending is not None and link.pending.settings == action.settings
     if not link.connected:
         return state
-    if not again and isinstance(action.command, Charge) and action.command.phases != link.phases_set:
+    if again and action.settings.phase_mode is not None:
+        state = replace(state, phase=state.phase.once_more(now_s))
+    elif isinstance(action.command, Charge) and not again and action.command.phases != link.phases_set:
         state = replace(state, phase=state.phase.with_one(now_s))
     if isinstance(action.command, Charge) and isinstance(link.in_force, Off):
         # The time of the last stop is kept: should this start not arrive, it has not ended the pause. Asked

@@ -45,6 +45,10 @@ class PhaseHistory:
         """Return the history with one more change."""
         return PhaseHistory(now_s, (*self.of_a_day(now_s), now_s))
 
+    def once_more(self, now_s: float) -> "PhaseHistory":
+        """Return the history with the last change asked for again: it may be this time that it arrives."""
+        return PhaseHistory(now_s, (*self.times_s[:-1], now_s))
+
     def of_a_day(self, now_s: float) -> tuple[float, ...]:
         """Return when the changes of the last 24 hours were."""
         return tuple([at for at in self.times_s if now_s - at < DAY_S])

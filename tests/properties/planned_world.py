@@ -85,7 +85,7 @@ class CountingBox(Box):
 
 @dataclass
 class Exchange:
-    """A market: net prices by the quarter-hour, those of the next day from 13:05 on; `trouble` is its state."""
+    """A market: net prices by the quarter-hour, of the next day from 13:05 on; `trouble` is its state."""
 
     clock: SimClock
     seed: int

@@ -109,16 +109,21 @@ class RestartedHouse(House):
         self.world.run(60)
         event(f"killed while charging: {charged}")
 
-    @rule(seconds=st.integers(1, 60), dies=st.sampled_from(["before", "after"]), sun_kw=st.floats(0, 9))
-    def killed_at_a_write(self, seconds: int, dies: str, sun_kw: float) -> None:
-        """Its next write is on record and has not left, or has left and is not answered."""
-        self.world.sun_w, self.world.dies = sun_kw * 1000, dies
+    @rule(
+        seconds=st.integers(1, 60),
+        dies=st.sampled_from(["before", "after"]),
+        sun_kw=st.floats(0, 9),
+        late_s=st.sampled_from([1.0, 1.0, 12.0, 40.0]),
+    )
+    def killed_at_a_write(self, seconds: int, dies: str, sun_kw: float, late_s: float) -> None:
+        """Its next write is on record and has not left, or has left and is not answered, perhaps late."""
+        self.world.sun_w, self.world.dies, self.world.late_s = sun_kw * 1000, dies, late_s
         try:
             self.world.run(400)
         except Killed:
             event(f"killed {dies} a write left")
             self.world.restart(seconds)
-        self.world.dies = ""
+        self.world.dies, self.world.late_s = "", 1.0
         self.world.run(60)
 
     @rule(seconds=st.integers(1, 20), sun_kw=st.sampled_from([2.5, 9.0]))

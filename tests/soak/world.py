@@ -87,7 +87,7 @@ class Year(World):
         gate = restored(self.intents, self.now_s, self.limits)
         self.leash = LeashStore(self.ledger)
         left = self.leash.load(self.now_s)
-        link = restored_link(self.intents, self.now_s)
+        link = restored_link(self.intents, self.now_s, gate)
         latches = with_new((), *latched)
         self.state: LoopState = pipeline.replace(first, gate=gate, link=link, latched=latches, leash=left)
         self.grid.clear()

@@ -591,8 +591,12 @@ def test_a_second_try_is_no_second_phase_change_and_parking_is_nothing() -> None
     first = Pending(start.command, start.settings, NOW_S - 15, raising=True)
     paused = replace(USED, on_since_s=None)
     counted = replace(paused, comfort_writes_s=(NOW_S - 1000, NOW_S), last_raise_s=NOW_S)
-    begun = replace(counted, on_since_s=NOW_S, own_start=True, unanswered=False)
+    moved = PhaseHistory(NOW_S, (*USED.phase.times_s[:-1], NOW_S))  # it may be this time that it arrives
+    begun = replace(counted, on_since_s=NOW_S, own_start=True, unanswered=False, phase=moved)
     assert wrote(paused, start, link_of(Off(), pending=first), NOW_S) == begun
+    same = send(Charge(12, 1), current_a=12)
+    tried = Pending(same.command, same.settings, NOW_S - 15, raising=True)
+    assert wrote(USED, same, link_of(pending=tried), NOW_S).phase == USED.phase
     stop = send(Off(), force=Force.OFF)
     once = Pending(Off(), stop.settings, NOW_S - 15, raising=False)
     assert wrote(USED, stop, link_of(pending=once), NOW_S).off_since_s == NOW_S

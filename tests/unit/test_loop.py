@@ -325,7 +325,7 @@ async def test_a_restart_does_not_buy_another_unrecorded_raise(rig: Rig) -> None
 
 
 async def test_a_restart_does_not_forgive_phase_changes(rig: Rig) -> None:
-    """Three changes of phases, one asked for twice: the gate of the next run knows when each was first."""
+    """Three changes of phases, one asked for twice: the gate of the next run knows when each was last."""
     intents = IntentStore(rig.ledger, rig.clock)
     assert restored(intents, float(rig.clock.monotonic()), Limits()).phase == PhaseHistory()
     writes = (
@@ -341,8 +341,26 @@ async def test_a_restart_does_not_forgive_phase_changes(rig: Rig) -> None:
         intents.record(command, keys, safety=False, reason="sun")
     now_s = float(rig.clock.monotonic())
     found = restored(intents, now_s, Limits())
-    assert found.phase == PhaseHistory(now_s, (now_s - 3500, now_s - 2800, now_s))
+    assert found.phase == PhaseHistory(now_s, (now_s - 3500, now_s - 2100, now_s))
     assert (found.on_since_s, found.off_since_s, found.own_start) == (now_s, now_s - 700, True)
+
+
+async def test_a_phase_change_on_record_may_never_have_left(rig: Rig) -> None:
+    """Killed as it was to be sent: asked for by the next run it changes the phases, whatever is on record."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    began_s = float(rig.clock.monotonic())
+    for keys in (
+        {"amp": 6, "psm": 1},
+        {"amp": 9},
+        {"amp": 8, "psm": 1},
+        {"dwo": 900.0},
+        {"amp": 8, "psm": 1},
+    ):
+        name = "energy limit 900 Wh" if "dwo" in keys else f"{keys['amp']} A x1"
+        intents.record(name, keys, safety=False, reason="sun")
+        rig.clock.advance(10)
+    found = restored(intents, float(rig.clock.monotonic()), Limits()).phase
+    assert found == PhaseHistory(began_s + 40, (began_s, began_s + 40))
 
 
 async def test_a_restart_takes_no_stop_for_arrived_and_a_parked_box_for_left(rig: Rig) -> None:
