@@ -14,10 +14,10 @@ became of our open write; then a foreign hand has its way, and what is reported 
 from dataclasses import replace
 
 from controller.limits import Limits
+from controller.line.cable import cable, rebooted, replugged, with_phases_moved
 from controller.line.link import DRAWING_W, LATE_S, Link, offered, stop_ignored
 from controller.line.pending import DELIVERY_S, Knobs, Pending, unapplied, unapplied_text
 from controller.model import (
-    CarState,
     Charge,
     ChargerStatus,
     Command,
@@ -29,9 +29,6 @@ from controller.model import (
     WriteOutcome,
     amps,
 )
-
-UNPLUG_DEBOUNCE_S = 25.0
-"""A phase switch breaks the pilot for 10 s and some firmware reports "no car" meanwhile (go-e: `psmd`)."""
 
 FIGHT_OVERRIDES = 3
 FIGHT_WINDOW_S = 900.0
@@ -53,7 +50,7 @@ def observe(
     told = Knobs.of(status)
     knobs = told.filled(link.knobs)
     reported, _ = offered(knobs, status, link.phases_set, held=held)
-    begun, notes = _begun(_with_phases_moved(link, knobs, now_s), status, now_s, limits)
+    begun, notes = _begun(with_phases_moved(link, knobs, now_s), status, now_s, limits)
     foreign = _one_stay(link, begun, status) and _foreign(begun, knobs, now_s)
     after, news = _with_write_followed(begun, knobs, status, limits)
     notes += news
@@ -70,12 +67,10 @@ def observe(
 def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> tuple[Link, list[str]]:
     """Return the link after what ends an open write: the charger's restart, a car that leaves or comes."""
     notes: list[str] = []
-    if rebooted := _rebooted(link, status):
+    if restarted := rebooted(link, status):
         notes.append("the charger restarted")
         link = replace(link, pending=None, unseen=None, phase_write_s=None, rebooted_s=now_s)
-    if _changes_phases(link, status):
-        link = replace(link, phase_write_s=now_s)
-    link, unplugged, plugged = _cable(link, status, now_s, limits)
+    link, unplugged, plugged = cable(link, status, now_s, limits)
     if unplugged:
         notes.append("the car was unplugged")
         link = replace(
@@ -89,24 +84,14 @@ def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
         )
     if plugged:
         notes.append("a car was plugged in")
-    too_much = link.too_much and not (unplugged or rebooted) and status.force is not Force.OFF
+    too_much = link.too_much and not (unplugged or restarted) and status.force is not Force.OFF
     return (link if too_much == link.too_much else replace(link, too_much=too_much)), notes
-
-
-def _with_phases_moved(link: Link, knobs: Knobs, now_s: float) -> Link:
-    """Return the link with a phase change under way since now where one shows that none of ours explains.
-
-    One that was given up as lost and arrives, or somebody else's: it breaks the pilot like any other.
-    """
-    moved = link.knobs.phase_mode not in (None, knobs.phase_mode)
-    explained = link.phase_write_s is not None and now_s - link.phase_write_s < LATE_S
-    return replace(link, phase_write_s=now_s) if moved and not explained else link
 
 
 def _one_stay(before: Link, begun: Link, status: ChargerStatus) -> bool:
     """Return whether the same car hung on the same running charger at the last read and at this one."""
-    same = before.known and not _rebooted(before, status) and before.connected and begun.connected
-    return same and not _replugged(before, status)
+    same = before.known and not rebooted(before, status) and before.connected and begun.connected
+    return same and not replugged(before, status)
 
 
 def _with_write_followed(
@@ -249,47 +234,6 @@ def answered(link: Link, outcome: WriteOutcome) -> Link:
     gone = refused and link.pending.raising and link.pending.attempts == 1
     pending = replace(link.pending, refused=refused, unheard=True)
     return replace(link, pending=pending, unseen=None if gone else link.unseen)
-
-
-def _changes_phases(link: Link, status: ChargerStatus) -> bool:
-    """Return whether a phase change shows that nobody waits for: ours, late, or somebody else's."""
-    before, now = link.knobs.phase_mode, status.phase_mode
-    return link.phase_write_s is None and before is not None and now is not None and now != before
-
-
-def _cable(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> tuple[Link, bool, bool]:
-    """Return the link with the car's presence, and whether it just left or came.
-
-    During a phase switch "no car" is believed only after it has lasted.
-    """
-    if status.car in (CarState.UNKNOWN, CarState.INITIALIZING, CarState.ERROR):
-        return link, False, False
-    if status.connected:
-        if link.connected and link.absent_since_s is None:
-            return link, False, False
-        return replace(link, connected=True, gone=False, absent_since_s=None), False, not link.connected
-    if link.gone:
-        return link, False, False
-    since_s = link.absent_since_s if link.absent_since_s is not None else now_s
-    switching = link.phase_write_s is not None and now_s - link.phase_write_s < limits.phase_give_up_s
-    if switching and now_s - since_s < UNPLUG_DEBOUNCE_S:
-        return replace(link, absent_since_s=since_s), False, False
-    return replace(link, connected=False, gone=True, absent_since_s=None), link.connected, False
-
-
-def _rebooted(link: Link, status: ChargerStatus) -> bool:
-    counted = link.reboot_count is not None and status.reboot_count is not None
-    if counted and status.reboot_count != link.reboot_count:
-        return True
-    timed = link.uptime_ms is not None and status.uptime_ms is not None
-    return bool(timed and status.uptime_ms < link.uptime_ms)  # type: ignore[operator]
-
-
-def _replugged(link: Link, status: ChargerStatus) -> bool:
-    """Return whether the session counter began anew: out and in again between two reads."""
-    if link.session_wh is None or status.session_wh is None:
-        return False
-    return status.force is Force.NEUTRAL and status.session_wh < link.session_wh
 
 
 def _foreign(link: Link, knobs: Knobs, now_s: float) -> bool:

@@ -217,6 +217,10 @@ class House(RuleBasedStateMachine):
             before = len(world.sent)
             world.run(900)
         assert len(world.sent) - before <= 3, "constant conditions, no silence"
+        if self.name in ("surplus", "eager", "min_surplus") and len(world.box.changes_s) < 6:
+            drawn_w = world.box.drawn_a * world.box.used * VOLTAGE_V
+            left_w = world.sun_w - sum(world.load_a) * VOLTAGE_V - drawn_w
+            assert abs(left_w) < 800, f"{self.name} leaves {left_w:.0f} W in constant conditions"
 
     @rule(value_ct=st.sampled_from([-10.0, 5.0, 18.0, 30.0, 34.0, 60.0]), seconds=st.integers(10, 400))
     def plan_says(self, value_ct: float, seconds: int) -> None:
