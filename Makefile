@@ -33,7 +33,7 @@ fuzz: $(STAMP)  ## every parser of what others wrote, two minutes; SECONDS=... f
 soak: $(STAMP)  ## a simulated year of faults, five minutes; SEED=... lives one again
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS))
 
-mutants: $(STAMP) $(VENV)/bin/mutmut  ## change the safety code in 3500 small ways, see whether tests notice; seven minutes
+mutants: $(STAMP) $(VENV)/bin/mutmut  ## change the safety code in 4500 small ways, see whether tests notice; half an hour
 	$(BIN)/python -m tests.mutants
 
 $(VENV)/bin/mutmut: requirements-mutants.lock $(STAMP)
