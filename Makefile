@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 # Of the slow ones the longest begin first, and whoever is free takes the next.
 PYTEST_SLOW := $(BIN)/python -m pytest -q -n $(WORKERS) --dist load --maxschedchunk 1
 
-.PHONY: demo test test-slow test-all faults fuzz soak mutants bench bench-planner bench-year check lint types imports lock install uninstall clean
+.PHONY: demo test test-slow test-all faults fuzz hunt soak mutants bench bench-planner bench-year check lint types imports lock install uninstall clean
 
 demo: $(STAMP)  ## charge a simulated car for a whole day, through real Modbus and HTTP
 	$(BIN)/ampilot demo
@@ -29,6 +29,11 @@ faults: $(STAMP)  ## every row of docs/faults.md, its measured bound beside the 
 
 fuzz: $(STAMP)  ## every parser of what others wrote, two minutes; SECONDS=... for more, SEED=... again
 	$(BIN)/python -m tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+hunt: $(STAMP)  ## long lives drawn at random against all promises, ten minutes; SEED=... draws them again
+	AMPILOT_EXAMPLES=300 $(PYTEST_SLOW) -m slow -o timeout=0 \
+	  --hypothesis-seed=$(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom)) \
+	  tests/properties tests/faults/test_random_life.py
 
 soak: $(STAMP)  ## a simulated year of faults, five minutes; SEED=... lives one again
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED)) $(if $(DAYS),--days $(DAYS))

@@ -1,11 +1,19 @@
-"""What holds for the whole suite: no test leaves a secret behind, none fails because the machine is busy."""
+"""What holds for the whole suite: no test leaves a secret behind, none fails because the machine is busy.
+
+With AMPILOT_DRAW=same every search draws what it drew before: a run that decides over a change fails by the
+change, not by luck. Without it each run searches anew, and `make hunt` does so for long.
+"""
+
+import os
 
 import pytest
 from hypothesis import settings
 
 from tests.canary import pytest_runtest_makereport as pytest_runtest_makereport
 
-settings.register_profile("whatever the load", deadline=None)
+settings.register_profile(
+    "whatever the load", deadline=None, derandomize=os.environ.get("AMPILOT_DRAW") == "same"
+)
 settings.load_profile("whatever the load")
 
 

@@ -150,7 +150,7 @@ async def lived(folder: Path, car: str, steps: list[Step], kind: type[Life] = Li
 def lives(examples: int) -> settings:
     """Return how many lives are drawn; one that fails replays from its blob."""
     return settings(
-        max_examples=int(os.environ.get("AMPILOT_EXAMPLES", str(examples))),
+        max_examples=examples * int(os.environ.get("AMPILOT_EXAMPLES", "60")) // 60,
         deadline=None,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -158,30 +158,34 @@ def lives(examples: int) -> settings:
     )
 
 
+def live(car: str, steps: list[Step], kind: type[Life]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(lived(Path(folder), car, steps, kind))
+
+
 @lives(4)
 @given(car=st.sampled_from(CARS), steps=STEPS)
 def test_after_a_mix_of_faults_the_car_charges_again(car: str, steps: list[Step]) -> None:
     """Sun, kettles, a meter and a cloud that fail, restarts of box and service, a car that comes and goes."""
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(lived(Path(folder), car, steps))
+    live(car, steps, Life)
 
 
 @pytest.mark.slow
-@lives(30)
+@pytest.mark.timeout(240)
+@lives(16)
 @given(car=st.sampled_from(CARS), steps=STEPS)
 def test_after_any_mix_of_faults_the_car_charges_again(car: str, steps: list[Step]) -> None:
     """The same, more often."""
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(lived(Path(folder), car, steps))
+    live(car, steps, Life)
 
 
 @pytest.mark.slow
-@lives(20)
+@pytest.mark.timeout(240)
+@lives(8)
 @given(car=st.sampled_from(CARS), steps=STEPS)
 def test_after_any_mix_of_faults_of_the_real_cloud_client_too(car: str, steps: list[Step]) -> None:
     """The same over HTTP and TLS, the cloud failing in all its quick ways."""
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(lived(Path(folder), car, steps, CloudLife))
+    live(car, steps, CloudLife)
 
 
 async def test_a_car_that_needs_8_a_is_not_left_at_7(tmp_path: Path) -> None:

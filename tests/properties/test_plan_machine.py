@@ -383,7 +383,7 @@ PlannedHouse.TestCase.settings = settings(
     max_examples=int(os.environ.get("AMPILOT_EXAMPLES", "6")),
     stateful_step_count=8,
     # Days are dear, so few are lived: always the same ones, unless somebody searches.
-    derandomize="AMPILOT_EXAMPLES" not in os.environ,
+    derandomize="AMPILOT_EXAMPLES" not in os.environ or settings.default.derandomize,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate]
     + ([Phase.shrink] if os.environ.get("AMPILOT_SHRINK") else []),
