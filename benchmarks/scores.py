@@ -121,8 +121,9 @@ class Scores:
         )
 
     def summaries(self) -> list[Summary]:
-        """Return the means of every case."""
-        return [found for case in self._by_case if (found := self.summary(case)) is not None]
+        """Return the means of every case, in an order that does not depend on who was ready first."""
+        found = [found for case in self._by_case if (found := self.summary(case)) is not None]
+        return sorted(found, key=lambda one: (one.question, one.label, one.kind, one.scale, one.value_ct))
 
     def pairs(self, one: Case, other: Case, name: str = "cost_ct") -> tuple[list[float], list[float]]:
         """Return a number of both on the days both ran, in the order of the days."""
