@@ -23,7 +23,7 @@ class Kept:
     def __init__(self, ledger: Ledger, intents: IntentStore) -> None:
         self._ledger, self._intents = ledger, intents
         self._cars, self._latches, self._leash = CarStore(ledger), LatchStore(ledger), LeashStore(ledger)
-        self._unread, self._limits = False, Limits()
+        self._unread = False
 
     def restored(
         self, strategy: Strategy, cars: Sequence[KnownCar], limits: Limits, now_s: float
@@ -34,17 +34,17 @@ class Kept:
         link = gate_store.restored_link(self._intents, now_s, gate)
         left = self._leash.load(now_s)
         state = replace(first, gate=gate, link=link, latched=self._latches.load(), leash=left)
-        self._unread, self._limits = self._ledger.degraded, limits
+        self._unread = self._ledger.degraded
         return state
 
-    def read_late(self, state: LoopState, now_s: float) -> LoopState:
+    def read_late(self, state: LoopState, limits: Limits, now_s: float) -> LoopState:
         """Return the state with what a start on an ill disk could not read; asked when the disk is well."""
         if not self._unread:
             return state
         self._unread = False
         latched = latches.with_new(state.latched, *self._latches.load())
         tied = state.leash if state.leash.on else self._leash.load(now_s)
-        gate = gate_store.read_late(self._intents, state.gate, now_s, self._limits, gone=state.link.gone)
+        gate = gate_store.read_late(self._intents, state.gate, now_s, limits, gone=state.link.gone)
         return replace(state, latched=latched, leash=tied, gate=gate)
 
     def keep_latched(self, before: LoopState, after: LoopState) -> Latched:

@@ -182,7 +182,7 @@ class Loop:
             )
             return True
         self.senses.recovered("ledger")
-        self.state = self._kept.read_late(self.state, self._last_tick_s)
+        self.state = self._kept.read_late(self.state, self._limits, self._last_tick_s)
         if damage := self._ledger.damage():
             self.latch("ledger_corrupt", damage)
         return False

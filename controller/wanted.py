@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from controller.cars.state_of_charge import Soc, left_unseen
+from controller.cars.state_of_charge import Soc
 from controller.clock import Clock
 from controller.departures import Habit, Leaving, leavings
 from controller.limits import Limits
 from controller.line import phases
+from controller.line.cable import left_unseen
 from controller.line.pipeline import LoopState
 from controller.model import CarState, Charge, ChargerStatus, Force
 from controller.planner.task import CarPower, Departure

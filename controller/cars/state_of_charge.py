@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from controller.cars.car import KnownCar
+from controller.line.cable import left_unseen
 from controller.units import MAX_CURRENT_A, NOMINAL_VOLTAGE_V
 
 BEFORE_PLUG_IN_S = 3600.0
@@ -92,14 +93,6 @@ class PlugIn:
     told_ms: int = 0
     row: int = 0
     session_wh: float | None = None
-
-
-def left_unseen(before_wh: float | None, session_wh: float | None, *, neutral: bool) -> bool:
-    """Return whether one car left and one came between two reads: the box counts a session anew.
-
-    It has forgotten then what it was told, too; a count that alone begins anew is a whim of the box.
-    """
-    return neutral and before_wh is not None and session_wh is not None and session_wh < before_wh
 
 
 def followed(

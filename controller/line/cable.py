@@ -5,7 +5,7 @@ from dataclasses import replace
 from controller.limits import Limits
 from controller.line.link import LATE_S, Link
 from controller.line.pending import Knobs
-from controller.model import CarState, ChargerStatus, Force
+from controller.model import CarState, ChargerStatus
 
 UNPLUG_DEBOUNCE_S = 25.0
 """A phase switch breaks the pilot for 10 s and some firmware reports "no car" meanwhile (go-e: `psmd`)."""
@@ -49,8 +49,9 @@ def rebooted(link: Link, status: ChargerStatus) -> bool:
     return bool(timed and status.uptime_ms < link.uptime_ms)  # type: ignore[operator]
 
 
-def replugged(link: Link, status: ChargerStatus) -> bool:
-    """Return whether the session counter began anew: out and in again between two reads."""
-    if link.session_wh is None or status.session_wh is None:
-        return False
-    return status.force is Force.NEUTRAL and status.session_wh < link.session_wh
+def left_unseen(before_wh: float | None, session_wh: float | None, *, neutral: bool) -> bool:
+    """Return whether one car left and one came between two reads: the box counts a session anew.
+
+    It has forgotten then what it was told, too; a count that alone begins anew is a whim of the box.
+    """
+    return neutral and before_wh is not None and session_wh is not None and session_wh < before_wh

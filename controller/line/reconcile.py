@@ -14,7 +14,7 @@ became of our open write; then a foreign hand has its way, and what is reported 
 from dataclasses import replace
 
 from controller.limits import Limits
-from controller.line.cable import cable, rebooted, replugged, with_phases_moved
+from controller.line.cable import cable, left_unseen, rebooted, with_phases_moved
 from controller.line.link import DRAWING_W, LATE_S, Link, offered, stop_ignored
 from controller.line.pending import DELIVERY_S, Knobs, Pending, unapplied, unapplied_text
 from controller.model import (
@@ -91,7 +91,8 @@ def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
 def _one_stay(before: Link, begun: Link, status: ChargerStatus) -> bool:
     """Return whether the same car hung on the same running charger at the last read and at this one."""
     same = before.known and not rebooted(before, status) and before.connected and begun.connected
-    return same and not replugged(before, status)
+    neutral = status.force is Force.NEUTRAL
+    return same and not left_unseen(before.session_wh, status.session_wh, neutral=neutral)
 
 
 def _with_write_followed(

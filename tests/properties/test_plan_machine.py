@@ -12,7 +12,7 @@ from math import isfinite
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, event, settings
+from hypothesis import event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
@@ -22,7 +22,7 @@ from controller.model import Charge, Decision, SiteSnapshot
 from controller.planning import DEAD_BAND_CT
 from strategies.ready_by import ReadyBy
 from tests.properties.planned_world import BERLIN, FEE_CT, QUARTER_S, WH_A_PCT, PlannedWorld
-from tests.properties.test_pipeline_machine import at_length
+from tests.properties.test_pipeline_machine import House, at_length
 from tests.properties.world import KINDS, VOLTAGE_V
 
 SPARE_S = 1200.0
@@ -380,15 +380,11 @@ SKIES = {
 }
 
 PlannedHouse.TestCase.settings = settings(
+    House.TestCase.settings,
     max_examples=int(os.environ.get("AMPILOT_EXAMPLES", "6")),
     stateful_step_count=8,
     # Days are dear, so few are lived: always the same ones, unless somebody searches.
     derandomize="AMPILOT_EXAMPLES" not in os.environ or settings.default.derandomize,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate]
-    + ([Phase.shrink] if os.environ.get("AMPILOT_SHRINK") else []),
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-    print_blob=True,
 )
 TestPlannedHouse = PlannedHouse.TestCase
 TestLongPlannedHouse = pytest.mark.timeout(600)(at_length(PlannedHouse))

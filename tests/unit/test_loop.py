@@ -399,19 +399,20 @@ async def test_what_an_ill_disk_hid_at_the_start_counts_once_it_is_well(rig: Rig
     intents.record("off", {"frc": 1}, safety=True, reason="blind")
     now_s = float(rig.clock.monotonic())
     rig.full(True)
-    kept = Kept(rig.ledger, intents)
-    state = kept.restored(rig.strategy, (), Limits(), now_s)
+    kept, limits = Kept(rig.ledger, intents), Limits()
+    state = kept.restored(rig.strategy, (), limits, now_s)
     careful = GateState(off_since_s=now_s, phase=PhaseHistory(now_s), last_raise_s=now_s)
     assert state.gate == careful
     rig.full(False)
     rig.ledger.record_event("test", "info", "the disk is well")
     assert not rig.ledger.degraded
     spent = replace(careful, comfort_writes_s=(began_s, began_s + 60), safety_writes_s=(now_s,))
-    assert kept.read_late(state, now_s).gate == replace(spent, phase=PhaseHistory(began_s, (began_s,)))
-    assert kept.read_late(state, now_s) is state  # once
+    known = replace(spent, phase=PhaseHistory(began_s, (began_s,)))
+    assert kept.read_late(state, limits, now_s).gate == known
+    assert kept.read_late(state, limits, now_s) is state  # once
     kept._unread = True
     left = replace(state, link=Link(gone=True))
-    assert kept.read_late(left, now_s).gate == spent  # of a car that has left no phase change counts
+    assert kept.read_late(left, limits, now_s).gate == spent  # of a car that has left no phase change counts
 
 
 async def test_the_last_writes_of_a_full_day_are_the_ones_that_count(rig: Rig) -> None:
