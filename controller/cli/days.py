@@ -43,10 +43,7 @@ def house(
         profile=profile,
         car=car,
     )
-    try:
-        asyncio.run(serve_house(options, lambda text: print(text, flush=True)))  # noqa: T201
-    except OSError as error:
-        raise ConfigError(f"a port cannot be opened: {error.strerror}. Remedy: choose other ports") from None
+    asyncio.run(serve_house(options, lambda text: print(text, flush=True)))  # noqa: T201
 
 
 def _known_sky(sky: str) -> str:
