@@ -8,6 +8,7 @@ from controller.cars.car import describe as describe_car
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
 from controller.daemon import devices_of
+from controller.delivery.channels import open_channels
 from controller.errors import AmpilotError, ChargerError, ConfigError, LedgerError, MeterError
 from controller.interface.assembly import caller_token
 from controller.ledger.car_store import records_of
@@ -17,6 +18,7 @@ from controller.model import BatteryReading, ChargerStatus, GridReading, PvReadi
 from controller.plugins import conformance, is_built_in, load_strategy, option_names
 from controller.settings import Settings
 from controller.settings.interface import InterfaceSettings
+from controller.tariffs.assembly import open_tariffs
 
 Say = Callable[[str, bool], None]
 """Takes a line and whether it is good news."""
@@ -66,6 +68,9 @@ async def check_site(config: Path, say: Say) -> int:
     for line, kept in describe_departures(settings):
         say(f"leaves   {line}", kept)
         failures += not kept
+    for problem in unstartable(settings):
+        say(f"secrets  {problem}", False)
+        failures += 1
     line, in_order = describe_interface(settings.interface)
     if line:
         say(f"listens  {line}", in_order)
@@ -149,6 +154,20 @@ def describe_charger(status: ChargerStatus, max_current_a: int, *, leashed: bool
     if status.error:
         lines.append(f"it reports error {status.error}: nothing will be started")
     return lines
+
+
+def unstartable(settings: Settings) -> list[str]:
+    """Return what keeps the service down, or mute, though the config is valid: missing secrets."""
+    problems = []
+    try:
+        open_tariffs(settings, SystemClock(), lambda kind, severity, text: None)
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        problems += open_channels(settings.notify)[2]
+    except ConfigError as error:
+        problems.append(str(error))
+    return problems
 
 
 def describe_interface(wanted: InterfaceSettings) -> tuple[str, bool]:

@@ -255,6 +255,32 @@ async def test_a_token_that_is_not_there(tmp_path: Path, house: ServedHouse) -> 
         assert "FileNotFoundError" not in line
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            '[tariff]\nimport_price = "market"\n[tariff.market]\nsource = "tibber"\n',
+            "[tariff.market] token_file",
+        ),
+        (
+            '[[notify.ntfy]]\nurl = "https://ntfy.invalid/a"\nsecret_file = "/nowhere/secret"\n',
+            "/nowhere/secret",
+        ),
+    ],
+)
+async def test_what_would_keep_the_service_down_is_found(
+    tmp_path: Path, house: ServedHouse, more: str, words: str
+) -> None:
+    """A valid config whose secrets are missing: `run` would refuse it, so `check` does."""
+    path = config(tmp_path, house)
+    path.write_text(path.read_text("utf-8") + f'[ledger]\npath = "{tmp_path}/ledger.db"\n' + more, "utf-8")
+    said = Said()
+    assert await check_site(path, said) == 1
+    assert said.bad[0].startswith("secrets")
+    assert words in said.bad[0]
+    assert "Remedy" in said.bad[0]
+
+
 async def test_a_token_that_others_can_read(tmp_path: Path, house: ServedHouse) -> None:
     """The file is named, the remedy is given, its content is not."""
     path = config(tmp_path, house)
