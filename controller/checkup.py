@@ -14,7 +14,7 @@ from controller.ledger.car_store import records_of
 from controller.ledger.report import Report
 from controller.load_settings import load_settings
 from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
-from controller.plugins import conformance, is_built_in, load_strategy
+from controller.plugins import conformance, is_built_in, load_strategy, option_names
 from controller.settings import Settings
 from controller.settings.interface import InterfaceSettings
 
@@ -50,7 +50,7 @@ async def check_site(config: Path, say: Say) -> int:
             say(f"{name:8} {describe(await meter.read())}", True)
         except MeterError as error:
             failures += 1
-            say(f"{name:8} {error}. Remedy: {_meter_remedy(str(error))}", False)
+            say(f"{name:8} {_with_remedy(str(error), _meter_remedy)}", False)
         await meter.close()
     try:
         leashed = settings.charger.energy_leash_kwh is not None
@@ -59,7 +59,7 @@ async def check_site(config: Path, say: Say) -> int:
             say(f"charger  {line}", True)
     except ChargerError as error:
         failures += 1
-        say(f"charger  {error}. Remedy: {_charger_remedy(str(error))}", False)
+        say(f"charger  {_with_remedy(str(error), _charger_remedy)}", False)
     await devices.charger.close()
     for line in describe_cars(settings):
         say(f"car      {line}", True)
@@ -75,11 +75,13 @@ async def check_site(config: Path, say: Say) -> int:
 
 def check_strategy(name: str, say: Say) -> int:
     """Run the conformance suite on a strategy with its default options; return the number of faults."""
-    faults = conformance(load_strategy(name, {}))
+    strategy = load_strategy(name, {})
+    faults = conformance(strategy)
     for fault in faults:
         say(fault, False)
     if not faults:
         say(f"strategy {name} keeps its contract: total, pure, a reason for every wish", True)
+        say(f"options  {', '.join(option_names(type(strategy))) or 'none'}", True)
     return len(faults)
 
 
@@ -179,6 +181,11 @@ def describe_cars(settings: Settings) -> list[str]:
     return lines
 
 
+def _with_remedy(text: str, remedy: Callable[[str], str]) -> str:
+    """Return what went wrong and one remedy: its own where it has one."""
+    return text if "Remedy:" in text else f"{text}. Remedy: {remedy(text)}"
+
+
 def _meter_remedy(text: str) -> str:
     if "connected to" in text:
         return "check address, port and cable, and that Modbus is enabled on the device"
@@ -186,14 +193,10 @@ def _meter_remedy(text: str) -> str:
         return "try another profile or word_order"
     if "gateway" in text:
         return "check unit_id and the serial line behind the gateway"
-    return "another program may hold its only connection; check unit_id and profile"
+    return "check transport, unit_id and profile; another program may hold its only connection"
 
 
 def _charger_remedy(text: str) -> str:
-    if "401" in text or "token" in text:
-        return (
-            "create the token in the go-e app (Internet, Advanced settings, Cloud API) and put it in its file"
-        )
     if "403" in text or "404" in text:
         return "is the box online, and is the cloud API enabled in the go-e app?"
     return "check the internet connection, or host for the local API"

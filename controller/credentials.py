@@ -63,6 +63,12 @@ class TokenSource:
             if stamp != self._stamp:
                 self._token, self._stamp = path.read_text("utf-8").strip(), stamp
                 self.seen = [*self.seen[-9:], self._token] if self._token else self.seen
+        except FileNotFoundError:
+            text = f"{path}: there is no such file. Remedy: write the token there, one line, mode 0600"
+            raise ConfigError(text) from None
+        except PermissionError:
+            text = f"{path}: this user may not read the token. Remedy: put sudo in front of the command"
+            raise ConfigError(text) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path}: the token cannot be read ({type(error).__name__}).") from None
         if not self._token or not re.fullmatch(r"[\x21-\x7e]{4,256}", self._token):

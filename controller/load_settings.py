@@ -54,7 +54,7 @@ def read_toml(path: Path) -> dict[str, Any]:
             raise ConfigError(
                 f"{path}: larger than {MAX_FILE_BYTES // 1024} kB. Remedy: is this the right file?"
             )
-        return tomllib.loads(path.read_bytes().decode("utf-8"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # Windows' editors begin with a mark
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such file. Remedy: copy ampilot.example.toml there, or name yours with --config."
@@ -90,7 +90,9 @@ def _advice(path: Path, document: dict[str, Any], item: Any) -> str:
         return f"{path}: {place} is not an option. {hint}"
     found = "" if _SECRET.search(key) else _found(document, where)
     message = item["msg"].removeprefix("Value error, ")
-    return f"{path}: {place or 'the file'}: {found}{message}. {_accepted(where)}".rstrip()
+    # What our own checks say of a whole table is the advice; that [tariff] is about prices helps nobody.
+    whole = item["type"] == "value_error" and _model_at(where) is not None
+    return f"{path}: {place or 'the file'}: {found}{message}. {'' if whole else _accepted(where)}".rstrip()
 
 
 def _place(where: list[Any]) -> str:

@@ -355,7 +355,8 @@ class CarTraits:
     `phases_used` None: as many as are offered. `draw_offset_a` is what it draws beside the offer (negative:
     less), `max_draw_a` the most it draws whatever is offered, `max_current_a` the most it may be offered by
     the config, `min_current_a` the least it takes anything at. `ramp_s` is how long 90 % of a change takes.
-    `try_higher`: it takes nothing of this offer, and a higher one may be all it needs.
+    `try_higher`: it takes nothing of this offer, and a higher one may be all it needs. `proven_w` is the most
+    power it was seen to take, for those who must not count on more; None: what is offered may be counted on.
     """
 
     name: str = ""
@@ -367,6 +368,7 @@ class CarTraits:
     ramp_s: float | None = None
     survives_pauses: bool | None = None
     try_higher: bool = False
+    proven_w: float | None = None
 
     def draw_w(self, command: Command, voltage_v: float = NOMINAL_VOLTAGE_V) -> float:
         """Return what this car would draw of a command, in W."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from controller.cars.session import needed_a
 from controller.cars.state_of_charge import Soc
 from controller.clock import Clock
 from controller.departures import Habit, Leaving, leavings
@@ -77,9 +78,10 @@ def _told_anew(before: Soc | None, now: Soc | None) -> bool:
 
 
 def _refused(state: LoopState, status: ChargerStatus) -> bool:
-    """Return whether an offer of ours has stood for a while in what the charger reports."""
-    sent_s = state.link.last_write_s
-    return isinstance(state.link.in_force, Charge) and (sent_s is None or status.data_s > sent_s + REFUSED_S)
+    """Return whether an offer of ours that it is known to take has stood for a while in what is reported."""
+    sent_s, offer, cars = state.link.last_write_s, state.link.in_force, state.cars
+    enough = isinstance(offer, Charge) and offer.current_a >= needed_a(cars.session, cars.record)
+    return enough and (sent_s is None or status.data_s > sent_s + REFUSED_S)
 
 
 class Wanted:

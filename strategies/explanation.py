@@ -154,3 +154,17 @@ def _advantage_ct(race: Race, outlook: Outlook, economics: Economics, here: int,
     spread_w = weights.spread * outlook.change_w
     doubt = doubt_ct(powers_w, outlook.surplus_w, spread_w, weights.next_s, economics)
     return costs_ct[here] - costs_ct[rival] + doubt[0] - doubt[1]
+
+
+def planned(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
+    """Return the wish with what the plan said, for those who ask why."""
+    if not snap.car_connected:
+        return wish
+    facts: dict[str, float | str] = dict(wish.facts)
+    facts["value_ct_per_kwh"] = economics.value_ct
+    if snap.worth is not None:
+        facts["worth"] = snap.worth.reason
+    if snap.needs:
+        facts["need_wh"] = snap.needs[0].need_wh
+        facts["need_left_s"] = snap.needs[0].at_s - snap.now_s
+    return Wish(wish.target, wish.reason, facts)

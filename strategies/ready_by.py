@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from controller.model import NEUTRAL_CAR, Charge, Command, Memory, Need, Off, SiteSnapshot, Wish
+from controller.model import Charge, Command, Memory, Need, Off, SiteSnapshot, Wish
 from controller.units import DAY_S, FULL_POWER_SHARE, LATEST_RAISE_MARGIN_S, LATEST_START_MARGIN_S
 from strategies import work_function
 from strategies.economics import Economics
+from strategies.explanation import planned
+from strategies.in_time import best_phases, fullest, in_time_after, late
 from strategies.options import check_number, planned_economics
 
 SAME_S = 120.0
@@ -27,8 +29,8 @@ KEPT_TODAY = 4
 WINDOW_S = 900.0
 """A spent write budget is whole again after this long without a command."""
 
-PHASE_DEAD_S = 60.0
-"""Charging that a change of phases costs (chosen: twice the default of [gate] phase_dead_s)."""
+TRIAL_S = 180.0
+"""So long a car nobody knows is offered all there is: it starts, is seen by the meter, settles (chosen)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +71,47 @@ class ReadyBy:
         """Return what the engine wants at the plan's value, or full power when time has come."""
         economics = planned_economics(snap, self.value_ct_per_kwh)
         wish, past = work_function.decide(spared(snap), memory.past, economics)
-        wish = explained(snap, sparing(snap, kept(snap, wish, economics)), economics)
+        wish = planned(snap, sparing(snap, kept(snap, wish, economics)), economics)
+        trial = on_trial(snap, memory)
+        if trial is not None:
+            return tried(snap, trial, wish), Standing(past, None, _called_s(snap, memory))
         urgent = overdue(snap, memory.urgent_at_s)
         if urgent is not None:
             return full_power(snap, urgent, wish), Standing(past, urgent.at_s, memory.called_s)
-        need = _late(snap, LATEST_START_MARGIN_S)
+        need = late(snap, LATEST_START_MARGIN_S)
         if need is None:
             return wish, Standing(past)
-        called_s = snap.now_s if memory.called_s is None else memory.called_s
+        called_s = _called_s(snap, memory)
         return awake(snap, need, wish, called_s), Standing(past, None, called_s)
+
+
+def _called_s(snap: SiteSnapshot, memory: Standing) -> float:
+    return snap.now_s if memory.called_s is None else memory.called_s
+
+
+def on_trial(snap: SiteSnapshot, memory: Standing) -> Need | None:
+    """Return the first need where time has come by the little that is known of what this car takes.
+
+    By what it takes then there may be time again. A trial goes on for a while: two would be two starts.
+    """
+    over = memory.urgent_at_s is not None or snap.now_s - _called_s(snap, memory) >= TRIAL_S
+    if over or not snap.car_connected or not _untried(snap):
+        return None
+    if memory.called_s is None:
+        return late(snap, LATEST_START_MARGIN_S)
+    return next((need for need in snap.needs if need.need_wh > 0), None)
+
+
+def _untried(snap: SiteSnapshot) -> bool:
+    """Return whether the car was never seen to take what is counted on where so much is offered."""
+    proven_w = snap.car.proven_w
+    return proven_w is not None and proven_w < FULL_POWER_SHARE * snap.car.draw_w(fullest(snap))
+
+
+def tried(snap: SiteSnapshot, need: Need, wish: Wish) -> Wish:
+    """Return the largest set-point there is, to see what the car takes of it."""
+    reason = f"{need.need_wh / 1000:.1f} kWh are missing: it is tried what this car takes"
+    return Wish(fullest(snap), reason, wish.facts)
 
 
 def overdue(snap: SiteSnapshot, begun_at_s: float | None = None) -> Need | None:
@@ -90,39 +124,7 @@ def overdue(snap: SiteSnapshot, begun_at_s: float | None = None) -> Need | None:
         for need in snap.needs:
             if need.need_wh > 0 and abs(need.at_s - begun_at_s) < SAME_S:
                 return need
-    return _late(snap, LATEST_RAISE_MARGIN_S)
-
-
-def _late(snap: SiteSnapshot, margin_s: float) -> Need | None:
-    """Return the first need that full power from now on would not meet `margin_s` before its departure."""
-    if not snap.car_connected:
-        return None
-    for need in snap.needs:
-        if need.need_wh > 0 and need.need_wh >= most_wh(snap, need.at_s - snap.now_s - margin_s):
-            return need
-    return None
-
-
-def most_wh(snap: SiteSnapshot, left_s: float) -> float:
-    """Return the most this car takes within `left_s` s from now, in Wh."""
-    return max((_most_on_wh(snap, phases, left_s) for phases in snap.admissible.phase_options), default=0.0)
-
-
-def _most_on_wh(snap: SiteSnapshot, phases: int, left_s: float) -> float:
-    """Return the most it takes on so many phases."""
-    wait_s = snap.admissible.start_in_s if isinstance(snap.in_force, Off) else 0.0
-    if phases != snap.phases_set:
-        wait_s = max(wait_s, snap.admissible.phase_change_in_s) + PHASE_DEAD_S
-    return _power_w(snap, phases) * max(left_s - wait_s, 0.0) / 3600
-
-
-def _power_w(snap: SiteSnapshot, phases: int) -> float:
-    """Return what is counted on of the most this car takes on so many phases."""
-    most = Charge(snap.admissible.max_current_a, phases)
-    power_w = snap.car.draw_w(most, snap.voltage_v)
-    if power_w <= 0:  # it takes nothing of this, or nobody knows the car: what it is offered counts
-        power_w = NEUTRAL_CAR.draw_w(most, snap.voltage_v)
-    return power_w * FULL_POWER_SHARE
+    return late(snap, LATEST_RAISE_MARGIN_S)
 
 
 def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
@@ -132,7 +134,7 @@ def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
     goes to one phase soon before the departure stays there.
     """
     target = wish.target
-    if _in_time_after(snap, target):
+    if in_time_after(snap, target):
         return wish
     here = Charge(snap.admissible.min_current_a, snap.phases_set)
     if isinstance(target, Off):
@@ -142,7 +144,7 @@ def kept(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
     best = min(powers_w, key=lambda point: economics.running_ct(powers_w[point], surplus_w, 1.0))
     if isinstance(snap.in_force, Off) and snap.admissible.start_in_s > 0:
         best = Off()
-    if not _in_time_after(snap, best):
+    if not in_time_after(snap, best):
         best = here
     reason = f"the phases are not changed: {target.phases} could not bring what is needed in time"
     return Wish(best, reason, wish.facts)
@@ -166,33 +168,9 @@ def sparing(snap: SiteSnapshot, wish: Wish) -> Wish:
     left = snap.admissible.writes_left
     if left is None or left > KEPT_WRITES or wish.target == snap.in_force:
         return wish
-    if _late(snap, LATEST_START_MARGIN_S + WINDOW_S) is None:
+    if late(snap, LATEST_START_MARGIN_S + WINDOW_S) is None:
         return wish
     return Wish(snap.in_force, "no move: the commands that are left are kept for full power", wish.facts)
-
-
-def _in_time_after(snap: SiteSnapshot, target: Command) -> bool:
-    """Return whether all needs can still be met after a move; one that can be undone at once is fine."""
-    holds = isinstance(snap.in_force, Charge) if isinstance(target, Off) else target.phases != snap.phases_set
-    if not holds:
-        return True
-    needs = [(need.need_wh, need.at_s - snap.now_s - LATEST_START_MARGIN_S) for need in snap.needs]
-    return all(need_wh < _most_after_wh(snap, target, left_s) for need_wh, left_s in needs if need_wh > 0)
-
-
-def _most_after_wh(snap: SiteSnapshot, target: Command, left_s: float) -> float:
-    """Return the most the car takes within `left_s` s if this is done now, and undone as soon as can be."""
-    if isinstance(target, Off):
-        left_s -= snap.admissible.stop_holds_s
-        return most_wh(snap, left_s)
-    here_wh = _most_on_wh(snap, target.phases, left_s)
-    left, holds_s = snap.admissible.phase_changes_left, snap.admissible.phase_change_holds_s
-    others = [other for other in snap.admissible.phase_options if other != target.phases]
-    if not others or (left is not None and left <= 1) or left_s <= holds_s:
-        return here_wh
-    held_wh = _most_on_wh(snap, target.phases, holds_s)
-    back_wh = max(_power_w(snap, other) for other in others) * (left_s - holds_s - PHASE_DEAD_S) / 3600
-    return max(here_wh, held_wh + back_wh)
 
 
 def awake(snap: SiteSnapshot, need: Need, wish: Wish, called_s: float) -> Wish:
@@ -200,7 +178,7 @@ def awake(snap: SiteSnapshot, need: Need, wish: Wish, called_s: float) -> Wish:
 
     A car that does not wake up at the least current within a minute from `called_s` on is offered all.
     """
-    phases, drawing = _best_phases(snap), snap.car_power_w > DRAWING_W
+    phases, drawing = best_phases(snap), snap.car_power_w > DRAWING_W
     if not drawing and snap.now_s - called_s >= WAKING_S:
         return full_power(snap, need, wish)
     on = isinstance(wish.target, Charge) and wish.target.phases == phases
@@ -214,33 +192,10 @@ def awake(snap: SiteSnapshot, need: Need, wish: Wish, called_s: float) -> Wish:
     return Wish(Charge(snap.admissible.min_current_a, phases), reason, wish.facts)
 
 
-def _best_phases(snap: SiteSnapshot) -> int:
-    """Return the phases that bring most, or those set where they cannot be changed now."""
-    now, options = snap.admissible, snap.admissible.phase_options
-    if now.phase_change_in_s > 0 and snap.phases_set in options:
-        return snap.phases_set  # charge on what is set rather than wait for more
-    return max(options, key=lambda p: snap.car.draw_w(Charge(now.max_current_a, p), snap.voltage_v))
-
-
 def full_power(snap: SiteSnapshot, need: Need, wish: Wish) -> Wish:
     """Return the largest set-point there is, with the reason; `wish` is what the engine had said."""
     charging = isinstance(snap.in_force, Charge)
-    target = Charge(snap.admissible.max_current_a, _best_phases(snap))
     left_h = max(need.at_s - snap.now_s, 0.0) / 3600
     reason = f"{need.need_wh / 1000:.1f} kWh are missing with {left_h:.1f} h left: "
     reason += f"{'all' if charging else 'from now on all'} that is allowed until the departure"
-    return Wish(target, reason, wish.facts)
-
-
-def explained(snap: SiteSnapshot, wish: Wish, economics: Economics) -> Wish:
-    """Return the wish with what the plan said, for those who ask why."""
-    if not snap.car_connected:
-        return wish
-    facts: dict[str, float | str] = dict(wish.facts)
-    facts["value_ct_per_kwh"] = economics.value_ct
-    if snap.worth is not None:
-        facts["worth"] = snap.worth.reason
-    if snap.needs:
-        facts["need_wh"] = snap.needs[0].need_wh
-        facts["need_left_s"] = snap.needs[0].at_s - snap.now_s
-    return Wish(wish.target, wish.reason, facts)
+    return Wish(fullest(snap), reason, wish.facts)

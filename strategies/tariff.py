@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from controller.model import Memory, SiteSnapshot, Wish
 from strategies import work_function
+from strategies.explanation import planned
 from strategies.options import check_number, planned_economics
-from strategies.ready_by import explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +30,4 @@ class Tariff:
         """Return what the engine wants at the limit or the plan's value, whichever is higher."""
         economics = planned_economics(snap, None, self.limit_ct_per_kwh)
         wish, memory = work_function.decide(snap, memory, economics)
-        return explained(snap, wish, economics), memory
+        return planned(snap, wish, economics), memory

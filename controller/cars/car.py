@@ -71,6 +71,7 @@ class CarRecord:
 
     `refused_a` is the largest current it draws nothing at, `accepted_a` the smallest it was seen to draw at,
     `most_a` what it draws where more is offered. `failing` counts pauses in a row it did not resume from.
+    `proven_w` is the most power it ever drew for a while; what takes less later is told by `most_a`.
     """
 
     key: str = DEFAULT_KEY
@@ -83,6 +84,7 @@ class CarRecord:
     resumed: int = 0
     failed: int = 0
     failing: float = 0.0
+    proven_w: float = 0.0
 
     def faded(self) -> "CarRecord":
         """Return it a plug-in older."""
@@ -98,6 +100,7 @@ class CarRecord:
             self.resumed,
             self.failed,
             self.failing * KEPT,
+            self.proven_w,
         )
 
     def columns(self) -> dict[str, str | int | float]:
@@ -106,7 +109,8 @@ class CarRecord:
         for name in _ESTIMATES:
             estimate: Estimate = getattr(self, name)
             row |= {name: float(estimate.value), f"{name}_n": float(estimate.weight)}
-        return row | {"resumed": self.resumed, "failed": self.failed, "failing": float(self.failing)}
+        counts = {"resumed": self.resumed, "failed": self.failed, "failing": float(self.failing)}
+        return row | counts | {"proven_w": float(self.proven_w)}
 
     @classmethod
     def of(cls, row: Mapping[str, str | int | float]) -> "CarRecord":
@@ -114,7 +118,12 @@ class CarRecord:
         estimates = {name: Estimate(float(row[name]), float(row[f"{name}_n"])) for name in _ESTIMATES}
         resumed, failed = int(row["resumed"]), int(row["failed"])
         return cls(
-            key=str(row["key"]), resumed=resumed, failed=failed, failing=float(row["failing"]), **estimates
+            key=str(row["key"]),
+            resumed=resumed,
+            failed=failed,
+            failing=float(row["failing"]),
+            proven_w=float(row.get("proven_w", 0.0)),  # a ledger not opened since has no such column
+            **estimates,
         )
 
 
@@ -176,6 +185,7 @@ def traits(record: CarRecord, known: KnownCar | None) -> CarTraits:
         draw_offset_a=offset_a,
         ramp_s=round(max(record.ramp_s.value, 0.0), 1) if record.ramp_s.weight >= RAMP_NEEDED else None,
         survives_pauses=_survives(record, own),
+        proven_w=None if own.phases is not None else record.proven_w,
     )
     return NEUTRAL_CAR if result == NEUTRAL_CAR else result
 
@@ -198,6 +208,8 @@ def describe(record: CarRecord, known: KnownCar | None) -> str:
         parts.append(f"at least {own.min_current_a or MIN_CURRENT_A} A")
     if own.max_draw_a is not None:
         parts.append(f"at most {own.max_draw_a:g} A")
+    if record.proven_w:
+        parts.append(f"seen to take {record.proven_w / 1000:.1f} kW")
     if record.offset_a.weight >= OFFSET_NEEDED:
         parts.append(_offset(own.draw_offset_a))
     if own.ramp_s is not None:

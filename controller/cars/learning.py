@@ -8,6 +8,7 @@ command needs to show. What is learned, and what it is kept apart from:
     least current   nothing drawn for 60 s, then drawn    a full or sleeping car draws nothing either: only
                     within 2 min of a higher offer        the higher offer it takes tells the two apart
     most current    settled well below the offer          the taper at the end: less than was drawn before
+    power           the most of all settled reads         a peak, which is over before it is settled
     offset, ramp    settled reads near the offer; steps of 2 A and more
     pauses          nothing drawn for 2 min after our stop and start, though it drew well until the stop
 
@@ -46,9 +47,13 @@ from controller.cars.session import (
 from controller.limits import Limits
 from controller.line.link import Link
 from controller.model import NEUTRAL_CAR, CarState, CarTraits, Ceiling, Charge, ChargerStatus, Off
+from controller.units import NOMINAL_VOLTAGE_V
 
 WELL_A = 5.0
 """A draw that is no trickle: 6 A less the most cars undershoot."""
+
+PROVEN_STEP_W = 100.0
+"""Less than this more is no news of what a car takes."""
 
 REFUSED_S = 60.0
 ACCEPTS_S = 120.0
@@ -205,7 +210,7 @@ def _ramped(session: Session, record: CarRecord, offer: Charge, age_s: float) ->
 
 
 def _settled(session: Session, record: CarRecord, offer: Charge, status: ChargerStatus) -> CarRecord:
-    """Return the record after a settled read: how many phases, and how far beside the offer."""
+    """Return the record after a settled read: how many phases, how much, how far beside the offer."""
     drawn = [current_a for current_a in status.current_a or () if current_a > DRAWS_A]
     used, phases, offset_a = len(drawn), record.phases, record.offset_a
     if offer.phases == 3 and session.draw_a >= WELL_A and used >= session.most_phases:
@@ -213,9 +218,11 @@ def _settled(session: Session, record: CarRecord, offer: Charge, status: Charger
     beside_a = sum(drawn) / used - offer.current_a
     if abs(beside_a) <= NEAR_A:
         offset_a = offset_a.averaged(beside_a, OFFSET_MOST)
-    if phases is record.phases and offset_a is record.offset_a:
+    power_w = sum(drawn) * NOMINAL_VOLTAGE_V
+    proven_w = power_w if power_w > record.proven_w + PROVEN_STEP_W else record.proven_w
+    if phases is record.phases and offset_a is record.offset_a and proven_w == record.proven_w:
         return record
-    return replace(record, phases=phases, offset_a=offset_a)
+    return replace(record, phases=phases, offset_a=offset_a, proven_w=proven_w)
 
 
 def _once(session: Session, record: CarRecord, offer: Charge) -> CarRecord:

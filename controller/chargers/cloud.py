@@ -178,7 +178,8 @@ def _failure(answer: Answer) -> ChargerError:
     code = answer.status
     if code == 401:
         return AuthRejected(
-            "the cloud refused the token (401). Remedy: put the token of the go-e app in its file"
+            "the cloud refused the token (401). Remedy: create the token in the go-e app (Internet, Advanced "
+            "settings, Cloud API) and put it in its file"
         )
     if code == 403:
         return ChargerOffline("offline, or the cloud API is not enabled in the go-e app (403)")

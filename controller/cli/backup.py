@@ -28,24 +28,24 @@ def backup(
 def copy_ledger(source: Path, target: Path) -> int:
     """Write a checked copy and return its size in bytes. Raises LedgerError."""
     from controller.errors import LedgerError
-    from controller.ledger.opening import copy_database
+    from controller.ledger.opening import beside, copy_database, must_exist
 
-    if not source.is_file():
-        raise LedgerError(f"{source}: there is no ledger yet. Remedy: has ampilot run with this config?")
+    must_exist(source)
     if target.exists():
         raise LedgerError(f"{target}: exists already. Remedy: name a new file")
     part = target.with_name(target.name + ".part")
     try:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
-        with contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=5.0)) as reader:
+        with beside(source, "ro") as reader:
             copy_database(reader, part)
         with contextlib.closing(sqlite3.connect(part)) as copy:
             if copy.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise LedgerError(f"{source}: is damaged, the copy is of no use. Remedy: restart ampilot")
         part.rename(target)
     except OSError as error:
-        raise LedgerError(f"{target}: cannot be written ({error.strerror})") from None
+        why = f"cannot be written ({error.strerror})"
+        raise LedgerError(f"{target}: {why}. Remedy: choose another place") from None
     except sqlite3.Error as error:
         raise LedgerError(f"{source}: {error}") from None
     finally:

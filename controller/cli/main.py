@@ -1,7 +1,9 @@
 """The command line. Each command loads only what it needs."""
 
 import asyncio
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,6 +27,7 @@ from controller.cli import (
 from controller.cli.terminal import (
     DEFAULT_CONFIG,
     EX_CONFIG,
+    EX_IO,
     EX_TEMPFAIL,
     EX_UNAVAILABLE,
     Config,
@@ -33,6 +36,9 @@ from controller.cli.terminal import (
     out,
 )
 from controller.errors import AmpilotError, ConfigError, StrategyError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What writing to a file, a pipe or a terminal ends with when there is no room, or no disk."""
 
 app = typer.Typer(
     help="ampilot charges an electric car from your own sun, deciding in cents.",
@@ -44,23 +50,35 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; errors become one message and an exit code, never a traceback."""
+    code: int | None = None
     try:
-        app(standalone_mode=False)
-    except typer.Exit as error:
-        sys.exit(error.exit_code)
+        code = app(standalone_mode=False)  # what a command ends with by typer.Exit, 130 after Ctrl-C
     except (ConfigError, StrategyError) as error:
         _fail(str(error), EX_CONFIG)
     except AmpilotError as error:
         codes = {"LedgerLocked": EX_TEMPFAIL, "LedgerNewer": EX_CONFIG}  # only a person can end the second
         _fail(str(error), codes.get(type(error).__name__, EX_UNAVAILABLE))
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    except OSError as error:
+        if error.errno not in NO_ROOM or error.filename is not None:
+            raise
+        _turn_away_output()
+        _fail(f"cannot write what it has to say: {error.strerror}", EX_IO)
     except Exception as error:
         show: Callable[[], None] | None = getattr(error, "show", None)
         if show is None:
             raise
         show()
-        sys.exit(2)
+        code = 2
+    sys.exit(code)
+
+
+def _turn_away_output() -> None:
+    """Let what is still to be printed go nowhere, or the interpreter complains of it once more at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _fail(text: str, code: int) -> None:

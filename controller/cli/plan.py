@@ -42,6 +42,7 @@ def plan(
     from controller.clock import SystemClock
     from controller.daemon import planning_of
     from controller.forecast.forecaster import Forecaster
+    from controller.ledger import opening
     from controller.load_settings import load_settings
     from controller.planner import plan as planner
     from controller.tariffs.assembly import open_tariffs
@@ -53,6 +54,7 @@ def plan(
         if severity != "info":
             err.print(f"[yellow]{escaped(text)}[/]")
 
+    opening.exists(Path(settings.ledger.path))  # or says whose it is: no plan is made of nothing then
     forecaster = Forecaster(settings.forecast, settings.site.timezone, Path(settings.ledger.path), clock)
     sun_known = _learn(forecaster)
     wants = settings.wants()

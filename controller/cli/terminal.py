@@ -12,7 +12,7 @@ from controller.errors import ConfigError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-EX_CONFIG, EX_TEMPFAIL, EX_UNAVAILABLE = 78, 75, 69
+EX_CONFIG, EX_TEMPFAIL, EX_IO, EX_UNAVAILABLE = 78, 75, 74, 69
 DEFAULT_CONFIG = Path("/etc/ampilot/ampilot.toml")
 
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)

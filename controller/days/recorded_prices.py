@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from controller.days.traces import open_csv
+from controller.days.traces import open_csv, refuse_semicolons
 from controller.errors import ConfigError
 from controller.horizon import PriceSlot
 from controller.tariffs.book import PriceBook
@@ -45,6 +45,7 @@ def _rows(path: Path) -> Iterator[Quote]:
     try:
         with open_csv(path) as file:
             reader = csv.DictReader(file)
+            refuse_semicolons(path, reader.fieldnames or ())
             missing = {"time", "slot_s", "eur_per_mwh"} - set(reader.fieldnames or ())
             if missing:
                 raise ConfigError(

@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -96,6 +96,7 @@ def _rows(path: Path) -> Iterator[tuple[int, str, int, float | None, float | Non
     try:
         with open_csv(path) as file:
             reader = csv.DictReader(file)
+            refuse_semicolons(path, reader.fieldnames or ())
             missing = {"time", "pv_w", "load_w"} - set(reader.fieldnames or ())
             if missing:
                 raise ConfigError(
@@ -113,6 +114,14 @@ def open_csv(path: Path) -> io.TextIOBase:
     if path.suffix == ".gz":
         return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
+
+
+def refuse_semicolons(path: Path, header: Sequence[str]) -> None:
+    """Raise ConfigError for the CSV of an office program that writes 1500,5."""
+    if any(";" in name for name in header):
+        raise ConfigError(
+            f"{path}: has semicolons between its columns. Remedy: commas between columns, points in numbers"
+        )
 
 
 def _row(path: Path, number: int, row: dict[str, str]) -> tuple[str, int, float | None, float | None]:

@@ -6,13 +6,14 @@ Reads with a connection of its own that can only read; writes go through the led
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import astuple
 from pathlib import Path
 
-from controller.errors import LedgerError
 from controller.forecast.answers import QUARTER_S
 from controller.forecast.spread import Issued
 from controller.ledger.ledger import Ledger
+from controller.ledger.opening import beside, exists
 
 DAYS = 60
 """How far back is learned from; by then a day counts one part in fifty."""
@@ -38,24 +39,19 @@ class Past:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    @contextlib.contextmanager
-    def _db(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise LedgerError(f"{self._path}: {error}") from None
+    def _db(self) -> AbstractContextManager[sqlite3.Connection]:
+        return beside(self._path, "ro")
 
     def surplus(self, from_s: int, to_s: int) -> list[tuple[int, float]]:
         """Return begin and mean surplus in W of the quarter-hours in the span. Raises LedgerError."""
-        if not self._path.is_file():
+        if not exists(self._path):
             return []
         with self._db() as db:
             return db.execute(_SURPLUS, (from_s * 1000, to_s * 1000)).fetchall()
 
     def highest_w(self) -> float:
         """Return the most surplus a quarter-hour ever had, of those that are kept as quarters."""
-        if not self._path.is_file():
+        if not exists(self._path):
             return 0.0
         with self._db() as db:
             (lowest_w,) = db.execute("SELECT min(base_import_w) FROM readings WHERE step_s = 900").fetchone()
@@ -80,7 +76,7 @@ class Past:
 
     @contextlib.contextmanager
     def _db_with(self, table: str) -> Iterator[sqlite3.Connection | None]:
-        if not self._path.is_file():
+        if not exists(self._path):
             yield None
             return
         with self._db() as db:

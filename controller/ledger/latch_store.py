@@ -80,7 +80,7 @@ class OpenLatch:
 
 def waiting(path: Path) -> list[OpenLatch]:
     """Return what is latched, oldest first. Raises LedgerError."""
-    with beside(path, "ro", "ack") as db:
+    with beside(path, "ro") as db:
         if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'latches'").fetchone():
             return []
         rows = db.execute("SELECT wall_ms, kind, text FROM latches WHERE acked_ms IS NULL ORDER BY id")
@@ -89,7 +89,7 @@ def waiting(path: Path) -> list[OpenLatch]:
 
 def acknowledge(path: Path, kinds: list[str], now_ms: int) -> None:
     """Acknowledge these kinds, in one commit. Raises LedgerError."""
-    with beside(path, "rw", "ack") as db, db:
+    with beside(path, "rw") as db, db:
         for kind in kinds:
             sql = "UPDATE latches SET acked_ms = ?, acked_by = 'person' WHERE kind = ? AND acked_ms IS NULL"
             db.execute(sql, (now_ms, kind))

@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -31,6 +32,9 @@ DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, e
 
 BEFORE_RECORD = frozenset((1, 2, 3, 4, 8))
 """The steps there were before ledgers kept a record of theirs: for an older file its version says which."""
+
+NOT_YOURS = "belongs to the service, and you are another user. Remedy: put sudo in front of the command"
+"""The installed service keeps ledger and folder to itself: both tell when somebody is at home."""
 
 SALVAGED = ("energy", "sessions", "cars", "verdicts", "latches", "leash")
 """Small tables whose rows are carried over from a damaged file as far as they can be read."""
@@ -191,17 +195,42 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
         raise translated(error, target) from error
 
 
-@contextlib.contextmanager
-def beside(path: Path, mode: Literal["ro", "rw"], command: str) -> Iterator[sqlite3.Connection]:
-    """Open a ledger that exists, for a command beside the controller. Raises LedgerError, with a remedy."""
-    if not path.is_file():
+def exists(path: Path) -> bool:
+    """Return whether there is a ledger. Raises LedgerError where this user may not look."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        raise LedgerError(f"{path}: {NOT_YOURS}") from None
+    except OSError:
+        return False
+
+
+def must_exist(path: Path) -> None:
+    """Raise LedgerError, with a remedy, where there is no ledger to ask."""
+    if not exists(path):
         raise LedgerError(f"{path}: there is no ledger yet. Remedy: has ampilot run with this config?")
+
+
+@contextlib.contextmanager
+def beside(path: Path, mode: Literal["ro", "rw"]) -> Iterator[sqlite3.Connection]:
+    """Open a ledger that exists, for a command beside the controller. Raises LedgerError, with a remedy."""
+    must_exist(path)
     try:
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=5.0)) as db:
             yield db
     except sqlite3.Error as error:
-        user = f" Remedy: run it as the service's user: sudo -u ampilot ampilot {command}"
-        raise LedgerError(f"{path}: {error}.{user if mode == 'rw' else ''}") from None
+        raise LedgerError(f"{path}: {_advice(str(error))}") from None
+
+
+def _advice(error: str) -> str:
+    """Return what SQLite said, and what a person can do about it."""
+    if "unable to open" in error or "readonly" in error:
+        return NOT_YOURS
+    if "not a database" in error or "malformed" in error:
+        return f"{error}. Remedy: sudo systemctl restart ampilot, which keeps it aside and begins a new one"
+    if "no such" in error:
+        return f"{error}: of another version. Remedy: sudo systemctl restart ampilot, which renews it"
+    return f"{error}. Remedy: try again in a moment"
 
 
 def _salvage(into: sqlite3.Connection, aside: Path) -> int:

@@ -1,15 +1,14 @@
 """Questions to the ledger while the controller runs: a second connection that can only read."""
 
-import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from controller.errors import LedgerError
 from controller.ledger.car_store import rows_of_cars
+from controller.ledger.opening import beside, must_exist
 
 Recorded = tuple[int, int, float | None, float | None, float | None]
 """One row: when it begins (wall ms), how long it holds (s), base_import_w, pv_yield_w, grid_import_w."""
@@ -44,17 +43,11 @@ class Report:
     """Read-only answers; raises LedgerError if there is no ledger."""
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise LedgerError(f"{path}: there is no ledger yet. Remedy: has ampilot run with this config?")
+        must_exist(path)
         self._path = path
 
-    @contextlib.contextmanager
-    def _db(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with contextlib.closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise LedgerError(f"{self._path}: {error}") from None
+    def _db(self) -> AbstractContextManager[sqlite3.Connection]:
+        return beside(self._path, "ro")
 
     def last_decision(self) -> LastDecision | None:
         """Return the newest decision."""

@@ -88,7 +88,7 @@ def record_pushed(ledger: Ledger, wall_ms: int, car: str, soc_pct: float) -> boo
 
 def tell_by_hand(path: Path, car: str, soc_pct: float, at: datetime) -> None:
     """Write down what a person said, beside a controller that may be running. Raises LedgerError."""
-    with beside(path, "rw", f"soc {soc_pct:g}") as db, db:
+    with beside(path, "rw") as db, db:
         if not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'soc_reports'").fetchone():
             raise LedgerError(
                 f"{path}: is of an older version. Remedy: sudo systemctl restart ampilot, which renews it"
@@ -99,7 +99,7 @@ def tell_by_hand(path: Path, car: str, soc_pct: float, at: datetime) -> None:
 
 def on_record(path: Path, cars: Sequence[KnownCar], at: datetime) -> tuple[PlugIn, Soc | None]:
     """Return what the controller has kept of the present plug-in. Raises LedgerError."""
-    with beside(path, "ro", "soc") as db:
+    with beside(path, "ro") as db:
         row = db.execute("SELECT value FROM state WHERE key = ?", (PLUG_IN,)).fetchone()
     try:
         plug = of_record(None if row is None else json.loads(row[0]))

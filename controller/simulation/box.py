@@ -256,8 +256,8 @@ class Box:
             return IDLE
         if self.car.current_a > 1.0:
             return CHARGING
-        if self.car.full or self.car.asleep or (not self.allowed and self.wh > 0 and not self.switching):
-            return COMPLETE
+        if self.car.full or self.car.asleep or (self.wh > 0 and not self.switching):
+            return COMPLETE  # whoever has drawn and opens its contact is called so (go-e.md 3.4)
         return WAITING
 
     @property

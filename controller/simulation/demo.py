@@ -5,6 +5,7 @@ reading goes over Modbus TCP and every status and command over HTTP, and nothing
 speed. What is simulated is the house; the controller is the one that `ampilot run` starts.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -107,6 +108,8 @@ async def _live(
     served: ServedHouse, clock: SimClock, loop: Loop, seconds: int, progress: Callable[[float], None]
 ) -> None:
     """Let the day pass; the loop's jobs run when they are due."""
+    task = asyncio.current_task()
+    assert task is not None
     for second in range(METER_POLL_S, seconds + 1, METER_POLL_S):
         served.advance(second)
         clock.advance(METER_POLL_S)
@@ -116,6 +119,8 @@ async def _live(
             await loop.senses.poll_charger()
         if second % DECIDE_S == 0:
             await loop.decide()
+        if task.cancelling():  # Ctrl-C: wait_for of Python 3.11 swallows it when an answer comes with it
+            raise asyncio.CancelledError
         if second % 600 == 0:
             progress(second / seconds)
 

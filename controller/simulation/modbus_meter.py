@@ -154,9 +154,11 @@ class ModbusMeterServer:
             unit, function, start, count = struct.unpack(">BBHH", frame[:6])
             return 0, unit, function, start, count
         head = await reader.readexactly(7)
-        transaction, _, length, unit = struct.unpack(">HHHB", head)
+        transaction, protocol, length, unit = struct.unpack(">HHHB", head)
+        if protocol != 0 or length < 2:
+            raise ConnectionResetError  # no Modbus TCP: a device hangs up
         body = await reader.readexactly(length - 1)
-        function, start, count = struct.unpack(">BHH", body[:5])
+        function, start, count = struct.unpack(">BHH", body[:5].ljust(5, b"\0"))
         return transaction, unit, function, start, count
 
     def _pdu(self, function: int, start: int, count: int) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from controller.errors import ConfigError
 from controller.meters.profile import load_profile
 from controller.simulation.box import Box
 from controller.simulation.cloud import GoeServer
@@ -95,10 +96,13 @@ class ServedHouse:
 
 
 async def serve_house(options: HouseOptions, say: Callable[[str], None]) -> None:
-    """Serve until cancelled."""
+    """Serve until cancelled. Raises ConfigError where a port is taken."""
     served = ServedHouse(options)
     served.advance(options.start_s)
-    await served.start()
+    try:
+        await served.start()
+    except OSError as error:
+        raise ConfigError(f"a port cannot be opened: {error.strerror}. Remedy: choose other ports") from None
     profile = load_profile(options.profile)
     host = options.host
     say(f"meter    Modbus TCP {host}:{served.meter.port}, unit {profile.unit_id}, profile {profile.id}")

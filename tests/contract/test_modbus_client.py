@@ -170,3 +170,27 @@ async def test_power_beyond_the_house_is_implausible(server: ModbusMeterServer) 
     with pytest.raises(MeterImplausible, match="640"):
         await meter.read()
     await meter.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (bytes.fromhex("010400340002309f"), b""),  # a serial frame: no Modbus TCP, the meter hangs up
+        (b"GET / HTTP/1.1\r\n\r\n", b""),
+        (bytes.fromhex("0001000000020111"), bytes.fromhex("000100000003019101")),  # short, but one: unknown
+    ],
+)
+async def test_the_simulated_meter_takes_what_anybody_sends(
+    server: ModbusMeterServer, sent: bytes, answer: bytes
+) -> None:
+    """`ampilot house` serves any program: what it cannot read ends the connection, without a traceback."""
+    failed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context["message"]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(sent)
+    async with asyncio.timeout(5):
+        heard = await reader.read(100)
+    writer.close()
+    await asyncio.sleep(0.05)
+    assert (heard, failed) == (answer, [])
+    assert (await good(meter_for(server))).grid_import_w == pytest.approx(640.0)

@@ -5,7 +5,7 @@ is the simulated go-e, spoken to in its own keys with the delays of its cloud; t
 own tests. What is true in here comes from the house, never from the code under test.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from types import TracebackType
 
 import pytest
 
+from controller.cars.car import KnownCar
 from controller.chargers.goe import parse_status
 from controller.clock import SimClock
 from controller.errors import ChargerUnreachable
@@ -92,7 +93,9 @@ class Life:
         dark: bool = False,
         meter_timeout_s: float = 0.3,
         planning_of: Callable[["Life"], Planning] | None = None,
+        cars: Sequence[KnownCar] = (),
     ) -> None:
+        self.cars = cars
         self.planning_of, self.meter_timeout_s = planning_of, meter_timeout_s
         self.prices: Callable[[], Prices] = Prices
         self.folder, self.limits, self.profile, self.dark = folder, limits, load_profile(profile), dark
@@ -161,6 +164,7 @@ class Life:
             ledger=self.ledger,
             clock=self.clock,
             notifier=Notifier(None),
+            cars=self.cars,
             dark=lambda: self.dark,
             planning=self.planning,
         )

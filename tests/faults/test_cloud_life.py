@@ -126,7 +126,7 @@ async def test_c2_a_refused_token_is_not_hammered_and_a_new_one_is_taken_at_once
         assert life.house.now_s - readings == 600
         assert life.loop.last is not None
         assert life.loop.last[0].grid_age_s <= 2
-        assert any("put the token" in text for text in life.events("token"))
+        assert any("create the token" in text for text in life.events("token"))
         life.token = "another-token-5e2a"
         began_s = life.now_s
         await life.until(lambda: life.quality == "FRESH", 60, "the new token is used")

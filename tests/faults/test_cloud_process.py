@@ -29,7 +29,7 @@ async def test_c2_c16_a_process_over_tls_takes_a_new_token_without_a_restart(
         await rig.charging()
         fresh = "fresh-token-41c8"
         rig.served.cloud.token = fresh
-        await rig.until(lambda: rig.said("put the token"), 10, "the refusal is said")
+        await rig.until(lambda: rig.said("create the token"), 10, "the refusal is said")
         refused = len(rig.served.cloud.requests)
         began = time.monotonic()
         await rig.until(lambda: time.monotonic() - began > 2.0, 5, "two seconds, ten reads' worth")

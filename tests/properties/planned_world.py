@@ -139,11 +139,13 @@ class PlannedWorld(World):
         begin: datetime,
         seed: int,
         kind: Kind,
+        *,
+        named: bool = True,
         **wants: float | None,
     ) -> None:
         super().__init__(strategy, LIMITS, box=CountingBox(kind=kind))
-        car = KnownCar("it", None, kind.phases, kind.min_a, int(kind.max_a), battery_kwh=BATTERY_KWH)
-        self.known = (car,)
+        currents = (kind.phases, kind.min_a, int(kind.max_a)) if named else (None, None, None)
+        self.known = (KnownCar("it", None, *currents, battery_kwh=BATTERY_KWH),)
         self.folder, self.habits, self.seed = folder, tuple(habits), seed
         self.wants = Wants(self.habits, **wants)  # type: ignore[arg-type]
         self.clock = SimClock(begin, self.now_s)

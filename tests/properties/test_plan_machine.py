@@ -42,6 +42,7 @@ class PlannedHouse(RuleBasedStateMachine):
         need_kwh=st.sampled_from([4.0, 9.0, 16.0]),
         once_h=st.sampled_from([None, 3, 9]),
         kind=st.sampled_from(["ideal", "one_phase", "two_phase", "from_8_a", "to_13_a"]),
+        named=st.booleans(),
         sun_kw=st.sampled_from([0.0, 0.0, 2.0, 6.0]),
         ceiling_ct=st.sampled_from([None, 15.0, 25.0]),
         target_pct=st.sampled_from([None, 60.0, 80.0]),
@@ -54,6 +55,7 @@ class PlannedHouse(RuleBasedStateMachine):
         need_kwh: float,
         once_h: int | None,
         kind: str,
+        named: bool,
         sun_kw: float,
         ceiling_ct: float | None,
         target_pct: float | None,
@@ -66,7 +68,14 @@ class PlannedHouse(RuleBasedStateMachine):
             habits.append(Habit(leaves.time(), frozenset(), leaves.date(), need_kwh * 600))
         self.habits = habits
         self.world = PlannedWorld(
-            ReadyBy(), self.folder, habits, begin.astimezone(UTC), seed, KINDS[kind], ceiling_ct=ceiling_ct
+            ReadyBy(),
+            self.folder,
+            habits,
+            begin.astimezone(UTC),
+            seed,
+            KINDS[kind],
+            named=named,
+            ceiling_ct=ceiling_ct,
         )
         self.world.looks.append(self.look)
         self.world.sun_w = sun_kw * 1000

@@ -9,20 +9,23 @@ from contextlib import closing
 from datetime import date, datetime, time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from controller.cars.car import KnownCar
 from controller.departures import Habit, Wants
 from controller.horizon import PriceSlot, slot_at
 from controller.model import Prices
 from controller.planning import Planning
 from controller.simulation.box import Box
+from controller.simulation.car import PROFILES, CarProfile
 from controller.tariffs.book import PriceBook
 from controller.tariffs.quotes import Quote
 from controller.tariffs.rules import Rules
 from controller.tariffs.zones import Zones
-from tests.faults.life import Life
+from tests.faults.life import Life, more
 
 UTC_ZONE = ZoneInfo("UTC")
 DAILY = frozenset(range(7))
@@ -32,6 +35,11 @@ QUARTERS_S = [datetime(2026, 6, 21, tzinfo=UTC_ZONE).timestamp() + 900 * n for n
 BEGUN_WH = Box().eto_wh
 
 PriceSource = Callable[[float, float], Sequence[PriceSlot]]
+
+
+def home(folder: Path, **other: Any) -> Life:
+    """Return a life whose car is named in the config."""
+    return Life(folder, strategy="ready_by", cars=(KnownCar("Zoe", phases=3),), **other)
 
 
 def taken_wh(life: Life) -> float:
@@ -96,7 +104,7 @@ async def live(life: Life, until_s: float) -> list[tuple[float, float]]:
 async def test_it_waits_for_the_cheap_hour_and_is_ready_by_the_departure(tmp_path: Path) -> None:
     """5 kWh until 11:00, cheap from 09:45 to 10:30, no sun: all of it then, nothing before or after."""
     build = planned(cheap_from(time(9, 45), time(10, 30), 18.0, 31.0), at=time(11, 0), need_wh=5_000.0)
-    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+    async with home(tmp_path, sun_w=0.0, planning_of=build) as life:
         drawn = await live(life, clock_s(life, 11))
         charged = [at_s for at_s, watts in drawn if watts > 1000]
         assert clock_s(life, 9, 44) < charged[0] < clock_s(life, 10, 10)
@@ -111,7 +119,7 @@ async def test_the_planner_never_comes_and_the_departure_is_met(tmp_path: Path) 
     async def hangs() -> None:
         return None
 
-    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+    async with home(tmp_path, sun_w=0.0, planning_of=build) as life:
         assert life.planning is not None
         life.planning.tick = hangs  # type: ignore[method-assign]
         drawn = await live(life, clock_s(life, 10, 30))
@@ -138,7 +146,7 @@ async def test_the_network_is_gone_for_two_days_and_the_departure_is_met(tmp_pat
     def build(life: Life) -> Planning:
         return planned(book(life), at=time(11, 15), need_wh=5_000.0)(life)
 
-    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+    async with home(tmp_path, sun_w=0.0, planning_of=build) as life:
         drawn = await live(life, clock_s(life, 11, 15))
         charged = [at_s for at_s, watts in drawn if watts > 1000]
         assert clock_s(life, 9, 59) < charged[0]
@@ -160,7 +168,7 @@ async def test_a_pause_between_two_cheap_hours_ends_no_need(tmp_path: Path) -> N
         ]
 
     build = planned(prices, at=time(10, 45), need_wh=5_000.0)
-    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+    async with home(tmp_path, sun_w=0.0, planning_of=build) as life:
         drawn = await live(life, clock_s(life, 10, 45))
         pause = [watts for at_s, watts in drawn if clock_s(life, 9, 40) < at_s < clock_s(life, 9, 55)]
         assert max(pause) < 100
@@ -174,7 +182,7 @@ async def test_a_restart_in_between_neither_loses_nor_doubles_what_was_charged(
 ) -> None:
     """Killed while it charges, or while it waits: 5 kWh it is, counted at the box since plug-in."""
     build = planned(cheap_from(time(9, 10), time(10, 0), 18.0, 31.0), at=time(10, 15), need_wh=5_000.0)
-    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build) as life:
+    async with home(tmp_path, sun_w=0.0, planning_of=build) as life:
         await live(life, clock_s(life, 9, when))
         await life.restart()
         await live(life, clock_s(life, 10, 15))
@@ -184,10 +192,84 @@ async def test_a_restart_in_between_neither_loses_nor_doubles_what_was_charged(
 async def test_the_sun_that_nobody_forecast_is_used_and_not_bought_again(tmp_path: Path) -> None:
     """7 kW from the start: the need is met by it; an ampere partly covered is cheaper than later."""
     build = planned(cheap_from(time(10, 0), time(10, 30), 28.0, 31.0), at=time(10, 45), need_wh=5_000.0)
-    async with Life(tmp_path, strategy="ready_by", sun_w=7_000.0, planning_of=build) as life:
+    async with home(tmp_path, sun_w=7_000.0, planning_of=build) as life:
         await live(life, clock_s(life, 10, 45))
         assert taken_wh(life) >= 5_000
         with closing(sqlite3.connect(life.path)) as books:
             bought_wh, sun_wh = books.execute("SELECT total(grid_wh), total(pv_wh) FROM energy").fetchone()
         assert sun_wh > 5_000
         assert bought_wh < 0.1 * sun_wh
+
+
+STRANGERS = {
+    "three phases": PROFILES["ideal"],
+    "two phases": PROFILES["two_phase"],
+    "one phase": PROFILES["one_phase"],
+    "from 8 A": PROFILES["zoe"],
+    "10 A on three phases": CarProfile(max_a=10.0),
+    "10 A on one phase": CarProfile(phases=1, max_a=10.0),
+}
+
+
+@pytest.mark.parametrize(
+    "car",
+    [
+        "three phases",
+        "one phase",
+        "10 A on one phase",
+        *more("two phases", "from 8 A", "10 A on three phases"),
+    ],
+)
+async def test_a_car_nobody_knows_is_tried_in_time_and_ready_by_the_departure(
+    tmp_path: Path, car: str
+) -> None:
+    """1.5 kWh by 10:15, no sun, all hours alike: as late as this car can, but for one trial of minutes.
+
+    10 A on one phase would take 39 minutes: so long before it leaves it is tried what this car takes.
+    """
+    profile = STRANGERS[car]
+    full_w = profile.phases * min(profile.max_a, 16.0) * 230.0
+    build = planned(cheap_from(time(9, 0), time(9, 1), 31.0, 31.0), at=time(10, 15), need_wh=1_500.0)
+    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=build, car=profile) as life:
+        leaves_s = clock_s(life, 10, 15)
+        drawn = await live(life, leaves_s)
+        assert 1_500 <= taken_wh(life) <= 1_700
+        charged = [at_s for at_s, watts in drawn if watts > 1000]
+        assert leaves_s - 50 * MINUTE_S < charged[0] < leaves_s - 38 * MINUTE_S
+        latest_s = leaves_s - 1.03 * 1_500 / full_w * 3600 - 360
+        between = [at_s for at_s in charged if charged[0] + 420 < at_s < latest_s]
+        assert not between, "it waits again once it is known what the car takes"
+
+
+async def test_a_car_that_was_seen_once_is_not_tried_again(tmp_path: Path) -> None:
+    """What it took is on record, over a restart as well: an hour later it begins as late as it can."""
+    build = planned(cheap_from(time(9, 0), time(9, 1), 31.0, 31.0), at=time(9, 50), need_wh=1_000.0)
+
+    def twice(life: Life) -> Planning:
+        planning = build(life)
+        again = planned(cheap_from(time(9, 0), time(9, 1), 31.0, 31.0), at=time(11, 0), need_wh=1_000.0)
+        return planning if life.clock.wall().hour < 10 else again(life)
+
+    async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=twice) as life:
+        first = await live(life, clock_s(life, 9, 50))
+        life.box.unplug()
+        await live(life, clock_s(life, 10, 2))
+        await life.restart()
+        life.box.plug(life.car)
+        begun_wh = life.box.eto_wh
+        second = await live(life, clock_s(life, 11))
+        assert life.box.eto_wh - begun_wh >= 1_000
+        assert min(at_s for at_s, watts in first if watts > 1000) < clock_s(life, 9, 25)
+        assert min(at_s for at_s, watts in second if watts > 1000) > clock_s(life, 10, 45)
+
+
+async def test_a_car_that_refuses_the_little_sun_there_is_has_not_had_enough(tmp_path: Path) -> None:
+    """It takes nothing below 8 A: tried at 16 A, then offered 6 A by the sun, the box calls it complete."""
+    build = planned(cheap_from(time(9, 0), time(9, 1), 31.0, 31.0), at=time(10, 30), need_wh=2_000.0)
+    async with Life(tmp_path, strategy="ready_by", sun_w=2_200.0, planning_of=build, car="zoe") as life:
+        refused = False
+        while life.clock.wall().timestamp() < clock_s(life, 10, 30):
+            await life.run(MINUTE_S)
+            refused = refused or (taken_wh(life) > 100 and life.car_w < 100 and life.box.amp < 8)
+        assert refused, "it was never offered too little"
+        assert taken_wh(life) >= 2_000

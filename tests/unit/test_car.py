@@ -138,6 +138,22 @@ def test_a_full_car_that_drops_phases_is_no_one_phase_car() -> None:
     assert cable.reads(100, Charge(8, 3), 8.0).phases_used == 3
 
 
+def test_the_most_power_it_took_for_a_while_is_kept() -> None:
+    """Nothing is known of a car nobody saw; six reads settle; less later takes nothing back."""
+    cable = Cable()
+    assert cable.reads(6, Charge(16, 3), 10.0, 10.0, 10.0).proven_w == 0.0
+    assert cable.reads(1, Charge(16, 3), 10.0, 10.0, 10.0).proven_w == 6900.0
+    assert cable.reads(20, Charge(8, 3), 8.0, 8.0, 8.0).proven_w == 6900.0
+    assert cable.unplugged(20).proven_w == 6900.0
+    assert cable.reads(20, Charge(16, 3), 16.0, 16.0, 16.0).proven_w == 11_040.0
+
+
+def test_a_car_whose_phases_are_given_need_prove_nothing() -> None:
+    """Who names the phases is believed: what is offered on them counts."""
+    assert traits(CarRecord(), KnownCar("Zoe", phases=3)).proven_w is None
+    assert traits(CarRecord(), KnownCar("Zoe")).proven_w == 0.0
+
+
 def test_another_firmware_corrects_the_phases() -> None:
     """Fifteen votes are the most; a vote against takes two, so the eighth wins and four more are trusted."""
     cable = Cable()
@@ -471,7 +487,7 @@ def test_the_config_settles_what_it_names() -> None:
     own = traits(record, known)
     assert (own.phases_used, own.min_current_a, own.max_draw_a, own.survives_pauses) == (3, 8, 13.0, True)
     cars = garage((record,), (known,))
-    assert cars.traits == CarTraits()  # the car no card names is another
+    assert cars.traits == CarTraits(proven_w=0.0)  # the car no card names is another, and was never seen
     top = bounded(TOP, replace(cars, record=record, traits=own))
     assert (top.raise_one_a, top.raise_three_a, top.reduce_to_a) == (13, 13, 16)
 
@@ -488,9 +504,16 @@ def test_a_neutral_car_takes_all() -> None:
 def test_a_record_in_words() -> None:
     """What `check` and `explain` say of a car."""
     record = CarRecord(
-        phases=Estimate(1.0, 15.0), accepted_a=Estimate(6.0, 4.0), offset_a=Estimate(-0.21, 60.0), resumed=12
+        phases=Estimate(1.0, 15.0),
+        accepted_a=Estimate(6.0, 4.0),
+        offset_a=Estimate(-0.21, 60.0),
+        resumed=12,
+        proven_w=3634.0,
     )
-    words = "one phase, at least 6 A, draws 0.2 A less than offered, resumes after pauses (12 of 12)"
+    words = (
+        "one phase, at least 6 A, seen to take 3.6 kW, draws 0.2 A less than offered, "
+        "resumes after pauses (12 of 12)"
+    )
     assert describe(record, None) == words
     assert describe(record, KnownCar("Leaf")) == f"Leaf: {words}"
     assert describe(CarRecord(), None) == "nothing learned yet"

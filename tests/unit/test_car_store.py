@@ -1,6 +1,7 @@
 """What was learned, in the ledger: kept over restarts, written seldom, shown to people."""
 
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
@@ -9,13 +10,13 @@ from controller import checkup
 from controller.cars.car import CarRecord, Estimate, KnownCar
 from controller.cars.learning import garage
 from controller.clock import SimClock
-from controller.ledger.car_store import CarStore
+from controller.ledger.car_store import CarStore, records_of
 from controller.ledger.ledger import Ledger
 from controller.ledger.report import Report
 from controller.settings import Settings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-LEAF = CarRecord("default", Estimate(1.0, 9.0), ramp_s=Estimate(4.25, 3.0), resumed=12)
+LEAF = CarRecord("default", Estimate(1.0, 9.0), ramp_s=Estimate(4.25, 3.0), resumed=12, proven_w=3600.0)
 ZOE = CarRecord("card 2", Estimate(3.0, 15.0), Estimate(7.0, 2.0), failed=2, failing=1.8)
 
 
@@ -73,6 +74,19 @@ def test_a_ledger_of_the_first_version_gets_its_table_and_keeps_its_rows(tmp_pat
     assert Report(path).events()[0][2] == "old"
 
 
+def test_cars_of_a_ledger_that_knows_no_power_yet_can_be_read(tmp_path: Path) -> None:
+    """Who only reads does not bring it up to date: what is not in it is not known."""
+    path, migrations = tmp_path / "l.db", resources.files("controller.ledger.migrations")
+    with sqlite3.connect(path) as old:
+        for file in ("0001_first.sql", "0002_cars.sql"):
+            old.executescript((migrations / file).read_text("utf-8"))
+        columns = LEAF.columns()
+        del columns["proven_w"]
+        names, places = ", ".join(columns), ", ".join("?" * len(columns))
+        old.execute(f"INSERT INTO cars ({names}, changed_ms) VALUES ({places}, 0)", tuple(columns.values()))
+    assert records_of(Report(path).cars()) == (replace(LEAF, proven_w=0.0),)
+
+
 def test_check_says_what_is_known_of_each_car(tmp_path: Path) -> None:
     """Cars on record and cars of the config, a line each, in plain words; no ledger yet is no fault."""
     path = tmp_path / "l.db"
@@ -90,6 +104,6 @@ def test_check_says_what_is_known_of_each_car(tmp_path: Path) -> None:
     ledger.close()
     assert checkup.describe_cars(settings) == [
         "Zoe: three phases, at least 8 A, does not resume after pauses (0 of 2)",
-        "without a card: one phase, follows within 4 s, resumes after pauses (12 of 12)",
+        "without a card: one phase, seen to take 3.6 kW, follows within 4 s, resumes after pauses (12 of 12)",
         "Tesla: three phases",
     ]

@@ -61,6 +61,15 @@ def test_no_phases_is_said_only_where_it_is_true() -> None:
     assert "%" not in describe(BatteryReading(0.0, 10.0))
 
 
+def test_a_strategy_tells_its_options() -> None:
+    """By the names they have in [strategy] options."""
+    said = Said()
+    assert check_strategy("fixed", said) == 0
+    assert "options  current_a, phases" in said.good
+    check_strategy("off", said)
+    assert said.good[-1] == "options  none"
+
+
 def status(**change: object) -> ChargerStatus:
     values: dict[str, object] = {"car": CarState.CHARGING, "requested_a": 10, "power_w": 2300.0, **change}
     return ChargerStatus(0.0, 0.0, **values)  # type: ignore[arg-type]
@@ -184,6 +193,7 @@ async def test_a_charger_that_cannot_be_reached_gets_its_remedy(
     said = Said()
     assert await check_site(config(tmp_path, house), said) == 1
     assert words in said.bad[0]
+    assert said.bad[0].count("Remedy") == 1
     assert any(line.startswith("grid") for line in said.good)
 
 
@@ -221,6 +231,28 @@ async def test_a_meter_that_is_silent(tmp_path: Path, house: ServedHouse) -> Non
     said = Said()
     assert await check_site(config(tmp_path, house), said) == 1
     assert "Remedy: " in said.bad[0]
+
+
+@pytest.mark.parametrize("transport", ["rtu_over_tcp", "tcp"])
+async def test_a_meter_asked_in_the_wrong_way(tmp_path: Path, house: ServedHouse, transport: str) -> None:
+    """Serial frames to a Modbus TCP meter, or the wrong unit: what to look at is named."""
+    path = config(tmp_path, house)
+    wrong = 'transport = "rtu_over_tcp"' if transport == "rtu_over_tcp" else "unit_id = 77"
+    path.write_text(path.read_text("utf-8").replace("timeout_s = 0.5", f"timeout_s = 0.2\n{wrong}"), "utf-8")
+    said = Said()
+    assert await check_site(path, said) == 1
+    assert "Remedy: check transport, unit_id and profile" in said.bad[0]
+
+
+async def test_a_token_that_is_not_there(tmp_path: Path, house: ServedHouse) -> None:
+    """Where it belongs is said, once in each line, without the words of Python."""
+    path = config(tmp_path, house)
+    (tmp_path / "token").unlink()
+    said = Said()
+    assert await check_site(path, said) == 2
+    for line in said.bad:
+        assert line.count("Remedy: write the token there, one line, mode 0600") == line.count("Remedy") == 1
+        assert "FileNotFoundError" not in line
 
 
 async def test_a_token_that_others_can_read(tmp_path: Path, house: ServedHouse) -> None:

@@ -55,6 +55,21 @@ def test_the_least_config_has_safe_defaults(tmp_path: Path) -> None:
     assert load_settings(write(tmp_path, GOOD + "energy_leash_kwh = 3.0\n")).limits().leash_wh == 3000.0
 
 
+def test_a_mark_at_the_beginning_is_no_error(tmp_path: Path) -> None:
+    """Editors of Windows write one, and nobody can see it in line 1."""
+    path = tmp_path / "ampilot.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.strip().replace("\n", "\r\n").encode())
+    assert load_settings(path).charger.serial == "004711"
+
+
+@pytest.mark.parametrize(
+    "change", ['[tariff]\nimport_price = "zones"\n', "[site]\nlatitude = 48.0\n", CAR + CAR]
+)
+def test_what_is_said_of_a_whole_table_is_the_advice(tmp_path: Path, change: str) -> None:
+    """That [tariff] is about prices is no remedy."""
+    assert "Remedy" not in problem(tmp_path, GOOD + change)
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

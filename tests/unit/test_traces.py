@@ -154,6 +154,7 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, rows: list[str], nam
     [
         (b"", ["time", "pv_w", "load_w", "header"]),
         (b"time,pv_w\n", ["load_w is missing"]),
+        (b"time;pv_w;load_w\n2026-06-21T12:00:00Z;1,5;2\n", ["semicolons", "commas between columns"]),
         (b"\xff\xfe\x00", ["not a readable CSV"]),
     ],
 )

@@ -403,3 +403,50 @@ def test_full_power_is_not_held_back_by_the_commands_that_are_left() -> None:
         admissible=Admissible(writes_left=1),
     )
     assert strategy.decide(snap, strategy.initial())[0].target == FULL
+
+
+# -- a car nobody knows ------------------------------------------------------------------------------------
+
+
+def trial(now_s: float, proven_w: float | None, command: Command = Off(), **other: object) -> SiteSnapshot:  # noqa: B008
+    """Return a snapshot at night with 3 kWh wanted at four hours."""
+    car = CarTraits(proven_w=proven_w)
+    return at(now_s, command=command, car=car, needs=(Need(4 * HOUR_S, 3_000.0),), worth_ct=20.0, **other)
+
+
+def test_a_stranger_is_counted_on_for_ten_amperes_on_one_phase() -> None:
+    """3 kWh at 2.23 kW take 81 min: 86 before the departure all is offered, 88 before nothing is."""
+    for before_min, wanted in ((88.0, Off()), (85.0, FULL)):
+        wish, _ = ReadyBy().decide(trial(4 * HOUR_S - before_min * 60, 0.0), ReadyBy().initial())
+        assert wish.target == wanted
+    assert "tried what this car takes" in wish.reason
+
+
+def test_a_trial_ends_when_the_car_has_shown_what_it_takes() -> None:
+    """It draws 11 kW: by that there is time, and a kWh worth 20 ct is not bought at 30."""
+    strategy, begin_s = ReadyBy(), 4 * HOUR_S - 85 * 60.0
+    memory = strategy.initial()
+    for second in range(0, 60, 10):
+        wish, memory = strategy.decide(trial(begin_s + second, 0.0, FULL, car_power_w=FULL_W), memory)
+        assert wish.target == FULL
+    wish, memory = strategy.decide(trial(begin_s + 60, FULL_W, FULL, car_power_w=FULL_W), memory)
+    assert wish.target != FULL
+
+
+def test_a_trial_goes_on_while_it_shows_a_little_and_ends_after_three_minutes() -> None:
+    """4.1 kW at the first look is no end, three minutes are: a car that takes no more is known by then."""
+    strategy, begin_s = ReadyBy(), 4 * HOUR_S - 85 * 60.0
+    memory, asked = strategy.initial(), []
+    for second in range(0, 300, 10):
+        proven_w = 0.0 if second < 40 else LEAST_W
+        wish, memory = strategy.decide(trial(begin_s + second, proven_w, FULL, car_power_w=LEAST_W), memory)
+        asked.append(wish.target == FULL)
+    assert all(asked[:18])
+    assert not any(asked[18:])
+
+
+@pytest.mark.parametrize("proven_w", [None, FULL_W, 10_900.0])
+def test_who_is_known_is_not_tried(proven_w: float | None) -> None:
+    """Named in the config, or seen to take all of it: nothing before the latest start."""
+    wish, _ = ReadyBy().decide(trial(4 * HOUR_S - 60 * 60.0, proven_w), ReadyBy().initial())
+    assert wish.target == Off()
