@@ -35,6 +35,7 @@ from controller.senses import Devices
 from controller.settings import MeterSettings, Settings
 from controller.supervised import FAULTS, WINDOW_S, Supervised
 from controller.tariffs.assembly import Tariffs, open_tariffs
+from controller.tick_record import offer_standing
 from controller.watchdog import Notifier
 
 log = logging.getLogger(__name__)
@@ -217,7 +218,14 @@ def _announcer(
 
     def offered() -> str:
         link = loop.state.link
-        return str(link.in_force) if link.known else "unknown, the charger was not read yet"
+        if not link.known:
+            return "unknown, the charger was not read yet"
+        standing = "seen" if loop.last is None else offer_standing(loop.last[0], link)
+        doubt = {
+            "sent": ", if it has arrived: not seen at the charger yet",
+            "old": " when the charger was last read",
+        }
+        return f"{link.in_force}{doubt.get(standing, '')}"
 
     return Announcer(channels, clock, zone, offered=offered, secrets=secrets)
 

@@ -48,6 +48,11 @@ def _offer(decision: LastDecision, facts: dict[str, Any]) -> str:
     if not facts.get("car_connected"):
         return "No car is connected."
     power_w = facts.get("car_power_w") or 0.0
+    then = f"read {facts.get('charger_age_s', 0):.0f} s ago; then the car drew {power_w:.0f} W."
+    if facts.get("offer") == "sent":
+        return f"Offered: {decision.in_force}, if it has arrived: not seen yet at the charger, {then}"
+    if facts.get("offer") == "old":
+        return f"Offered when the charger was last read: {decision.in_force}. It was {then}"
     return f"Offered now: {decision.in_force}; the car draws {power_w:.0f} W."
 
 

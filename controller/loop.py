@@ -95,7 +95,7 @@ class Loop:
         degraded = self._announce_ledger()
         self.last = (snap, decision)
         self.ticks += 1
-        status = status_line(snap, decision, self.state.gate, self._limits)
+        status = status_line(snap, decision, self.state, self._limits)
         if degraded:
             status += ", the ledger cannot be written"
         self._progress.decided(now_s, status, recorded=recorded or degraded)

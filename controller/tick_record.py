@@ -12,8 +12,9 @@ from controller.ledger.tick_store import ReadingRow, TickStore
 from controller.limits import Limits
 from controller.line import latches
 from controller.line.gate_memory import GateState
+from controller.line.link import Link
 from controller.line.pipeline import LoopState
-from controller.model import Decision, Send, SiteSnapshot, amps
+from controller.model import Decision, Quality, Send, SiteSnapshot, amps
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class TickRecord:
     def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._ledger, self._limits = ledger, limits
         self._ticks = TickStore(ledger)
-        self._last_said: tuple[str, str, str] | None = None
+        self._last_said: tuple[str, str, str, bool] | None = None
         self._last_row_s = 0.0
 
     def tell(self, decision: Decision) -> None:
@@ -62,7 +63,8 @@ class TickRecord:
         `plan` are the facts the planner adds, `soc` is how full the car is.
         """
         action = decision.action
-        said = (str(decision.in_force), str(decision.wish.target), type(action).__name__)
+        heard = snap.charger_quality >= Quality.AGING
+        said = (str(decision.in_force), str(decision.wish.target), type(action).__name__, heard)
         quiet = said == self._last_said and snap.now_s - self._last_row_s < QUIET_DECISION_S
         if quiet and not isinstance(action, Send):
             return True
@@ -92,12 +94,20 @@ class TickRecord:
         )
 
 
-def status_line(snap: SiteSnapshot, decision: Decision, state: GateState, limits: Limits) -> str:
+def offer_standing(snap: SiteSnapshot, link: Link) -> str:
+    """Return how sure it is what is offered: `seen` at the charger, only `sent` to it, or `old`."""
+    if link.pending is not None:
+        return "sent"
+    return "seen" if snap.charger_quality >= Quality.AGING else "old"
+
+
+def status_line(snap: SiteSnapshot, decision: Decision, state: LoopState, limits: Limits) -> str:
     """Return one line for `systemctl status`."""
     offer = "charging " if amps(decision.in_force) else ""
-    used = _recent(state, snap.now_s, limits)
+    told = {"seen": "", "sent": "sent: ", "old": "last seen: "}[offer_standing(snap, state.link)]
+    used = _recent(state.gate, snap.now_s, limits)
     return (
-        f"{offer}{decision.in_force}, car {snap.car_power_w:.0f} W, meter {snap.grid_age_s:.0f} s, "
+        f"{told}{offer}{decision.in_force}, car {snap.car_power_w:.0f} W, meter {snap.grid_age_s:.0f} s, "
         f"charger {snap.charger_age_s:.0f} s, writes {used}/{limits.comfort_writes_per_window}"
     )
 
@@ -125,6 +135,7 @@ def _facts(
         "meter": snap.grid_quality.name.lower(),
         "charger_age_s": snap.charger_age_s,
         "charger": snap.charger_quality.name.lower(),
+        "offer": offer_standing(snap, state.link),
         "writes_15_min": _recent(state.gate, snap.now_s, limits),
         "yielded": state.link.yielded or latches.yielding(state.latched) is not None,
         "latched": ", ".join(latch.kind for latch in state.latched),

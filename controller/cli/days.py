@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller.cli.terminal import bar, escaped, out, write_json
+from controller.cli.terminal import bar, escaped, show, write_json
 from controller.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def demo(
     table = Table(box=None, show_header=False)
     for name, value in rows:
         table.add_row(name, escaped(value))
-    out.print(table)
+    show(table)
 
 
 def _make_room(folder: Path) -> None:
@@ -147,6 +147,7 @@ def _drawn(result: "DemoResult", plot: Path, title: str) -> str:
 
 @commands.command()
 def backtest(
+    context: typer.Context,
     traces: Annotated[list[Path], typer.Argument(help="recorded days: CSV time,pv_w,load_w; gz allowed")],
     strategy: Annotated[str, typer.Option(help="which strategy decides")] = "surplus",
     import_ct: Annotated[float, typer.Option(help="import price in ct/kWh")] = 32.0,
@@ -179,11 +180,10 @@ def backtest(
 
     With --prices the car comes and goes, and a plan is made every quarter of an hour (docs/backtest.md).
     """
+    _refuse_unused(context, with_prices=price_file is not None)
     if price_file is not None:
         from controller.cli.sessions import Asked, score_sessions
 
-        if oracle or plot is not None:
-            raise ConfigError("--oracle and --plot know one price only. Remedy: leave them out, or --prices")
         asked = Asked(
             traces=traces,
             prices=price_file,
@@ -207,13 +207,26 @@ def backtest(
     rows = _scored_days(
         traces, strategy, import_ct, export_ct, value_ct, solar_share, scale_pv, with_oracle=oracle
     )
+    _print_backtest(rows)  # first: nothing of it is lost where the file cannot be written
     if json_file is not None:
         write_json(json_file, rows)
-    _print_backtest(rows)
     if plot is not None:
         from controller.plots.days import plot_backtest
 
         plot_backtest(rows, plot)
+
+
+def _refuse_unused(context: typer.Context, *, with_prices: bool) -> None:
+    """Raise ConfigError for an option that would count for nothing with, or without, `--prices`."""
+    without = ("oracle", "plot", "import_ct")
+    only_with = ("added_ct", "vat", "plug_in", "depart", "need_kwh", "room_kwh", "timezone", "exact_forecast")
+    options = {parameter.name: parameter for parameter in context.command.params}
+    for name in without if with_prices else only_with:
+        if context.params[name] != options[name].get_default(context):
+            option = f"--{name.replace('_', '-')}"
+            if with_prices:
+                raise ConfigError(f"{option} knows one price only. Remedy: leave out {option} or --prices")
+            raise ConfigError(f"{option} needs a file of prices. Remedy: add --prices, or leave it out")
 
 
 def _scored_days(
@@ -269,7 +282,7 @@ def _print_backtest(rows: list[dict[str, Any]]) -> None:
         oracle_ct = row["oracle_cost_ct"]
         regret = "" if oracle_ct is None else f"{row['cost_ct'] - oracle_ct:.1f}"
         table.add_row(row["trace"][:34], row["date"], *(f"{row[key]:.4g}" for key in keys), regret)
-    out.print(table)
+    show(table)
 
 
 def _mean(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from controller.cli.terminal import DEFAULT_CONFIG, Config, escaped, out, write_json
+from controller.cli.terminal import DEFAULT_CONFIG, Config, escaped, out, show, write_json
 from controller.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _print_day(estimates: "Sequence[Estimate]", which: date, zone: ZoneInfo) -> 
     table.add_column("█ sure (P10)  ▓ expected  ░ possible (P90)", no_wrap=True)
     for name, p50, p10, p90 in hours:
         table.add_row(name, *(f"{w / 1000:.2f}" for w in (p50, p10, p90)), _bar(p10, p50, p90, scale_w))
-    out.print(table)
+    show(table)
 
 
 def _hours(estimates: "Sequence[Estimate]", zone: ZoneInfo) -> list[tuple[str, float, float, float]]:
@@ -173,7 +173,7 @@ def _print_skill(skills: "Sequence[Skill]") -> None:
     out.print(
         "\nHow good it was, mean error of a quarter of an hour in the last 30 days (80 % within is right):"
     )
-    out.print(table)
+    show(table)
 
 
 def _document(

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import io
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ from controller.cli.terminal import (
     err,
     escaped,
     out,
+    show,
 )
 from controller.errors import AmpilotError, ConfigError, StrategyError
 
@@ -50,6 +52,9 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; errors become one message and an exit code, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a locale without the euro gets a question mark
     code: int | None = None
     try:
         code = app(standalone_mode=False)  # what a command ends with by typer.Exit, 130 after Ctrl-C
@@ -138,7 +143,7 @@ def _list_profiles() -> None:
     for name in profile_names():
         profile = load_profile(name)
         table.add_row(name, profile.name, ", ".join(profile.roles), ", ".join(profile.transports))
-    out.print(table)
+    show(table)
 
 
 @app.command()

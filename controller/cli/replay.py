@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from controller.cli.terminal import DEFAULT_CONFIG, bar, escaped, out, write_json
+from controller.cli.terminal import DEFAULT_CONFIG, bar, escaped, out, show, write_json
 from controller.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _print_table(plan: "Plan", days: Sequence["ReplayedDay"], really: "Really") 
             table.add_row(label, name, *_cells(sums), saved)
             label = ""
     table.add_row("", "really", *_cells(_as_sums(really)), "", style="dim")
-    out.print(table)
+    show(table)
     there = "connected while one really was" if plan.as_plugged else "connected all day"
     out.print(
         "car: kWh, from sun and grid. saved: against timers, in bill - value x energy + price of starts, "

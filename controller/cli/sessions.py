@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from controller.cli.terminal import bar, escaped, out, write_json
+from controller.cli.terminal import bar, escaped, show, write_json
 from controller.days.backtest import scaled
 from controller.days.backtest_session import SessionResult, run_session
 from controller.days.recorded_prices import RecordedPrices, added_to_spot, read_quotes
@@ -65,9 +65,9 @@ def score_sessions(asked: Asked) -> None:
             f"no stay from {asked.plug_in} to {asked.depart} lies within the traces. "
             "Remedy: traces of whole days that follow each other, or other times"
         )
+    _print(results)  # first: nothing of it is lost where the file cannot be written
     if asked.json_file is not None:
         write_json(asked.json_file, [_rounded(result) for result in results])
-    _print(results)
 
 
 def _clock(option: str, text: str) -> time:
@@ -114,4 +114,4 @@ def _print(results: list[SessionResult]) -> None:
     if len(results) > 1:
         means = [f"{sum(getattr(r, key) for r in results) / len(results):.4g}" for key in keys]
         table.add_row(f"mean of {len(results)} stays", "", *means)
-    out.print(table)
+    show(table)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 
 from controller.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+    from rich.table import Table
 
 EX_CONFIG, EX_TEMPFAIL, EX_IO, EX_UNAVAILABLE = 78, 75, 74, 69
 DEFAULT_CONFIG = Path("/etc/ampilot/ampilot.toml")
@@ -24,6 +26,12 @@ def escaped(text: str, *, lines: bool = False) -> str:
     """Return the text with nothing in it that rich or the terminal would obey; line ends only if wanted."""
     kept = "".join(c if c.isprintable() or (lines and c == "\n") else " " for c in text)
     return kept.replace("[", r"\[")
+
+
+def show(table: "Table") -> None:
+    """Print a table as wide as it needs, so that no number is cut: a narrow terminal wraps its lines."""
+    needed = Measurement.get(out, out.options.update(max_width=1000), table).maximum
+    Console(highlight=False, width=max(needed, out.width)).print(table)
 
 
 def bar(name: str) -> "Progress":

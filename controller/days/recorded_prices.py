@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from controller.days.traces import open_csv, refuse_semicolons
+from controller.days.traces import open_csv, read_rows
 from controller.errors import ConfigError
 from controller.horizon import PriceSlot
 from controller.tariffs.book import PriceBook
@@ -44,19 +44,11 @@ def read_quotes(path: Path) -> tuple[Quote, ...]:
 def _rows(path: Path) -> Iterator[Quote]:
     try:
         with open_csv(path) as file:
-            reader = csv.DictReader(file)
-            refuse_semicolons(path, reader.fieldnames or ())
-            missing = {"time", "slot_s", "eur_per_mwh"} - set(reader.fieldnames or ())
-            if missing:
-                raise ConfigError(
-                    f"{path}: column {', '.join(sorted(missing))} is missing, prices have the columns "
-                    "time,slot_s,eur_per_mwh. Remedy: add a header line with these names"
-                )
-            for number, row in enumerate(reader, start=2):
+            for number, row in read_rows(path, file, ("time", "slot_s", "eur_per_mwh")):
                 yield _quote(path, number, row)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(
-            f"{path}: not a readable CSV of prices ({error}). Remedy: check the path"
+            f"{path}: not a readable CSV of prices ({error}). Remedy: check the path; is it UTF-8?"
         ) from error
 
 

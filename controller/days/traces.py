@@ -13,6 +13,9 @@ from pathlib import Path
 from controller.errors import ConfigError
 from controller.units import DAY_S
 
+MOST_W = 1e6
+"""More than that is no house: another unit, or a number of another column."""
+
 MIN_DAY_S = 20 * 3600
 """Shorter days are left out: a score needs the night before and after the sun."""
 
@@ -95,18 +98,12 @@ def _rows(path: Path) -> Iterator[tuple[int, str, int, float | None, float | Non
     """Yield line number, date, second of the UTC day, pv_w and load_w (None for a gap)."""
     try:
         with open_csv(path) as file:
-            reader = csv.DictReader(file)
-            refuse_semicolons(path, reader.fieldnames or ())
-            missing = {"time", "pv_w", "load_w"} - set(reader.fieldnames or ())
-            if missing:
-                raise ConfigError(
-                    f"{path}: column {', '.join(sorted(missing))} is missing, "
-                    "a trace has the columns time,pv_w,load_w. Remedy: add a header line with these names."
-                )
-            for number, row in enumerate(reader, start=2):
+            for number, row in read_rows(path, file, ("time", "pv_w", "load_w")):
                 yield number, *_row(path, number, row)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path}: not a readable CSV trace ({error}). Remedy: check the path.") from error
+        raise ConfigError(
+            f"{path}: not a readable CSV trace ({error}). Remedy: check the path; is it UTF-8?"
+        ) from error
 
 
 def open_csv(path: Path) -> io.TextIOBase:
@@ -116,12 +113,29 @@ def open_csv(path: Path) -> io.TextIOBase:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def refuse_semicolons(path: Path, header: Sequence[str]) -> None:
-    """Raise ConfigError for the CSV of an office program that writes 1500,5."""
+def read_rows(path: Path, file: io.TextIOBase, names: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield line number and values of a CSV with at least these columns.
+
+    Raises ConfigError for another header, and for more values in a line than columns: a decimal comma.
+    """
+    reader = csv.DictReader(file, skipinitialspace=True, restkey="")
+    header = reader.fieldnames or ()
     if any(";" in name for name in header):
         raise ConfigError(
             f"{path}: has semicolons between its columns. Remedy: commas between columns, points in numbers"
         )
+    missing = set(names) - set(header)
+    if missing:
+        raise ConfigError(
+            f"{path}: column {', '.join(sorted(missing))} is missing; needed are {','.join(names)}. "
+            "Remedy: add a header line with these names"
+        )
+    for number, row in enumerate(reader, start=2):
+        if "" in row and "" not in header:
+            raise ConfigError(
+                f"{path}, line {number}: more values than columns. Remedy: points in numbers, no commas"
+            )
+        yield number, row
 
 
 def _row(path: Path, number: int, row: dict[str, str]) -> tuple[str, int, float | None, float | None]:
@@ -149,4 +163,6 @@ def _number(text: str | None) -> float | None:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"found {text!r}, a power must be finite")
+    if abs(value) > MOST_W:
+        raise ValueError(f"found {text!r}, more than a house can have")
     return value

@@ -13,7 +13,7 @@ from controller.interface.answers import Answers
 from controller.interface.server import Server
 from controller.ledger.ledger import Ledger
 from controller.ledger.soc_store import record_pushed
-from controller.model import Decision, Off, Send, SiteSnapshot, amps
+from controller.model import Charge, Decision, Quality, Send, SiteSnapshot, amps
 from controller.settings import Settings
 from controller.settings.interface import InterfaceSettings
 
@@ -122,14 +122,15 @@ def status_of(
     snap: SiteSnapshot, decision: Decision, car: str, soc: Soc | None, now_s: float
 ) -> dict[str, Any]:
     """Return what goes on, for programs: units in the names, None where unknown, nothing secret."""
-    offer, action = decision.in_force, decision.action
+    action, heard = decision.action, snap.charger_quality >= Quality.AGING
+    offer = decision.in_force if heard else None  # what a charger does that is not heard, nobody knows
     return {
         "age_s": round(max(now_s - snap.now_s, 0.0), 1),
         "car_connected": snap.car_connected,
         "car": car or None if snap.car_connected else None,
         "car_power_w": round(snap.car_power_w),
-        "offered_a": amps(offer),
-        "offered_phases": None if isinstance(offer, Off) else offer.phases,
+        "offered_a": None if offer is None else amps(offer),
+        "offered_phases": offer.phases if isinstance(offer, Charge) else None,
         "command": str(action.command) if isinstance(action, Send) else None,
         "reason": action.reason,
         "limited_by": decision.ceiling.source,

@@ -1,11 +1,16 @@
 """The cloud's faults through the real process: TLS, an authority from the config, a token that is renewed."""
 
+import asyncio
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import trustme
+from typer.testing import CliRunner
 
+from controller.cli.main import app
 from tests.faults.cloud_life import tls_of
 from tests.faults.host_rig import HostRig
 
@@ -42,6 +47,29 @@ async def test_c2_c16_a_process_over_tls_takes_a_new_token_without_a_restart(
         await rig.until(lambda: rig.said("event=token_recovered"), 10, "the new token is used")
         bound("C2", "a new token file is used", 3.0, time.monotonic() - began, "s")
         assert fresh.encode() not in rig.output + kept(rig.pid, tmp_path)
+
+
+async def test_what_a_silent_charger_offers_is_not_claimed_to_be_known(tmp_path: Path) -> None:
+    """Meter and cloud go while it charges: the stop may not have arrived, nobody is told that it is off."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    async with HostRig(tmp_path, more=f"[interface]\nport = {port}\n") as rig:
+        await rig.charging()
+        rig.served.meter.misbehave("silent")
+        rig.served.cloud.fail("timeout")
+        await rig.until(lambda: rig.said("event=write_unknown frc=1"), 20, "a stop without an answer")
+        async with httpx.AsyncClient(trust_env=False) as client:
+            status = {"charger": "fresh"}
+            while status["charger"] not in ("stale", "invalid"):
+                await asyncio.sleep(0.1)
+                status = (await client.get(f"http://127.0.0.1:{port}/api/status")).json()
+        assert (status["offered_a"], status["offered_phases"]) == (None, None)
+        assert rig.power_w > 1000
+        said = await asyncio.to_thread(CliRunner().invoke, app, ["explain", "--config", str(rig.config)])
+        assert "Offered: off, if it has arrived" in said.output
+        assert "Offered now" not in said.output
+        assert any("sent: off" in what for _, what in rig.systemd.said)
 
 
 def kept(pid: int, folder: Path) -> bytes:

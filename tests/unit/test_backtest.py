@@ -128,6 +128,28 @@ def test_the_command_writes_json_and_a_plot(tmp_path: Path) -> None:
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(
+    "unused", ["--need-kwh 10", "--depart 07:00", "--timezone Europe/Berlin", "--vat 0.19"]
+)
+def test_what_would_count_for_nothing_without_prices_is_refused(tmp_path: Path, unused: str) -> None:
+    """Nobody shall believe that a departure was scored."""
+    trace = write_trace(tmp_path / "t.csv")
+    result = CliRunner().invoke(app, ["backtest", str(trace), *unused.split()])
+    assert isinstance(result.exception, ConfigError)
+    assert f"{unused.split()[0]} needs a file of prices" in str(result.exception)
+
+
+def test_the_table_is_whole_where_the_file_cannot_be_written(tmp_path: Path) -> None:
+    """Forty columns wide, and with the results before the complaint."""
+    trace = write_trace(tmp_path / "t.csv")
+    command = ["backtest", str(trace), "--strategy", "off", "--json", str(tmp_path / "no" / "x.json")]
+    result = CliRunner().invoke(app, command, env={"COLUMNS": "40"})
+    assert isinstance(result.exception, ConfigError)
+    head, row = result.output.splitlines()[-2:]
+    assert head.split()[:3] == ["trace", "date", "car"]
+    assert row.split()[:2] == ["t.csv", "2026-06-21"]
+
+
 def test_pv_can_be_scaled(tmp_path: Path) -> None:
     """Half the plant, half the sun."""
     trace = write_trace(tmp_path / "t.csv")

@@ -92,6 +92,17 @@ def test_ctrl_c_ends_the_demo(tmp_path: Path) -> None:
     assert (code, "Traceback" in said) == (130, False)
 
 
+def test_a_terminal_without_the_euro_sees_all_the_rest(tmp_path: Path) -> None:
+    """An old locale costs a sign or two, never the answer."""
+    env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    path = tmp_path / "ampilot.toml"
+    path.write_text('[grid]\nprofile = "eastron-sdm630"\nhost = "127.0.0.1"\n[charger]\nserial = "1"\n')
+    command = [*AMPILOT, "tariffs", "--config", str(path)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "00:00-01:00    32.00     8.00  ???" in done.stdout
+
+
 def test_a_demo_that_cannot_leave_its_day_says_so_at_once() -> None:
     """Before a minute of work, and without a traceback."""
     code, said = run("demo", "--out", "/proc/nowhere")

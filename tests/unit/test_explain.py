@@ -47,6 +47,19 @@ def test_the_plain_case_in_full() -> None:
     ]
 
 
+def test_what_nobody_has_seen_is_not_said_to_be_offered() -> None:
+    """A stop that may never have arrived at a charger that is not heard: the car may go on with 16 A."""
+    silent = {"charger": "stale", "charger_age_s": 131.0}
+    assert lines(decision(in_force="off", offer="sent", **silent))[1] == (
+        "Offered: off, if it has arrived: not seen yet at the charger, read 131 s ago; "
+        "then the car drew 2070 W."
+    )
+    assert lines(decision(offer="old", **silent))[1] == (
+        "Offered when the charger was last read: 9 A x1. It was read 131 s ago; then the car drew 2070 W."
+    )
+    assert lines(decision(offer="seen"))[1] == "Offered now: 9 A x1; the car draws 2070 W."
+
+
 def test_what_a_departure_makes_of_it_is_said() -> None:
     """What a kWh is worth and why, what is missing and until when; nothing of it where nothing is missing."""
     facts = {"value_ct_per_kwh": 31.2, "import_ct_per_kwh": 29.0, "surplus_w": -300.0}

@@ -85,6 +85,7 @@ HEADER = "time,slot_s,eur_per_mwh\n"
     ("text", "says"),
     [
         ("time,price\n1,2\n", "column eur_per_mwh, slot_s is missing"),
+        ("time,slot_s,eur_per_mwh\n2026-06-21T12:00:00Z,900,81,5\n", "line 2: more values than columns"),
         ("time;slot_s;eur_per_mwh\n2026-06-21T12:00:00Z;900;81,5\n", "has semicolons between its columns"),
         (HEADER, "no price"),
         (HEADER + "2026-01-14T00:00:00Z,3600,nan\n", "line 2"),
@@ -274,6 +275,7 @@ def test_the_command_scores_days_without_one(tmp_path: Path) -> None:
     ("args", "says"),
     [
         (("--oracle",), "one price only"),
+        (("--import-ct", "40"), "--import-ct knows one price only"),
         (("--plug-in", "25:00"), "--plug-in.*07:00"),
         (("--depart", "noon"), "--depart"),
         (("--timezone", "Mars/Base"), "--timezone"),

@@ -154,6 +154,8 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, rows: list[str], nam
     [
         (b"", ["time", "pv_w", "load_w", "header"]),
         (b"time,pv_w\n", ["load_w is missing"]),
+        (b"time,pv_w,load_w\n2026-06-21T12:00:00Z,1500,5,300,0\n", ["line 2", "points in numbers"]),
+        (b"time,pv_w,load_w\n2026-06-21T12:00:00Z,1e9,300\n", ["line 2", "1e9", "more than a house"]),
         (b"time;pv_w;load_w\n2026-06-21T12:00:00Z;1,5;2\n", ["semicolons", "commas between columns"]),
         (b"\xff\xfe\x00", ["not a readable CSV"]),
     ],
@@ -164,7 +166,15 @@ def test_a_file_that_is_no_trace_says_what_is_missing(tmp_path: Path, data: byte
     path.write_bytes(data)
     with pytest.raises(ConfigError) as caught:
         read_days(path)
-    assert [word for word in ["Remedy", *named] if word not in str(caught.value)] == []
+    wanted = ["Accepted" if "1e9" in named else "Remedy", *named]
+    assert [word for word in wanted if word not in str(caught.value)] == []
+
+
+def test_blanks_after_commas_count_for_nothing(tmp_path: Path) -> None:
+    """As people type them, in the header and below."""
+    path = tmp_path / "t.csv"
+    path.write_text(", ".join(HEAD.split(",")) + "\n" + "\n".join(hourly(0, 24)).replace(",", ", "))
+    assert len(read_days(path)) == 1
 
 
 def test_a_cut_off_archive_and_a_missing_file(tmp_path: Path) -> None:
