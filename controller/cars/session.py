@@ -79,6 +79,8 @@ def _offer(status: ChargerStatus, link: Link) -> Command:
     if isinstance(command, Off) or status.allowed is False:
         return Off()
     most_a = command.current_a
+    if status.hardware_limit_a is not None and status.hardware_limit_a < MIN_CURRENT_A:
+        return Off()  # the box lets nothing flow, whatever is set
     for limit_a in (status.hardware_limit_a, status.offered_a):
         if limit_a is not None and MIN_CURRENT_A <= limit_a < most_a:
             most_a = limit_a

@@ -125,12 +125,14 @@ def _sight(settings: "Settings", clock: "Clock") -> "Sight":
         phases_set=max(sight.power.phases),
         counter_wh=charged_wh,
         session_wh=charged_wh,
+        stranger=facts.get("car_seen") == "never",
         car=str(facts.get("car_name", "")),
         soc=soc,
     )
 
 
 def _print_head(settings: "Settings", sight: "Sight", *, sun_known: bool) -> None:
+    from controller.cli import plan_words
     from controller.plugins import follows_plan
 
     choice = settings.strategy
@@ -139,10 +141,8 @@ def _print_head(settings: "Settings", sight: "Sight", *, sun_known: bool) -> Non
             f"[yellow]Strategy {escaped(choice.name)} does not follow this plan.[/] "
             + escaped('Remedy: in [strategy] name = "ready_by"')
         )
-    if not sight.connected:
-        out.print("No car is known to be at the cable: this is the plan if one came now.")
-    if not sun_known:
-        out.print("Nothing is known of the sun yet: this is the plan without any.")
+    for line in plan_words.caveats(sight, sun_known=sun_known):
+        out.print(line)
 
 
 def _print_plan(made: "Plan", task: "Task", zone: ZoneInfo, charged_wh: float) -> None:

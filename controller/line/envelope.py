@@ -19,22 +19,40 @@ from controller.limits import Limits
 from controller.model import Ceiling, Charge, Command, Quality, SiteSnapshot, amps
 from controller.units import MAX_CURRENT_A, MIN_CURRENT_A, NOMINAL_VOLTAGE_V
 
+DRAWS_A = 1.0
+"""A car that draws less waits: lowering its offer relieves nothing."""
+
+UNUSED_A = 1.0
+"""Cars draw up to half an ampere less than the offer; what is left beyond this is not used (chosen)."""
+
 TOLERANCE_A = 1e-6
 """Rounding dust of a measured current is not an overload."""
 
 
-def ceiling(snap: SiteSnapshot, in_force: Command, unseen_raise_a: int, limits: Limits) -> Ceiling:
+def ceiling(
+    snap: SiteSnapshot,
+    in_force: Command,
+    unseen_raise_a: int,
+    limits: Limits,
+    *,
+    asked_a: int | None = None,
+    settled: bool = False,
+) -> Ceiling:
     """Return the most that is safe now and the rules that say so.
 
-    `unseen_raise_a` is how much of `in_force` was added so recently that the meter may not show it yet.
+    `unseen_raise_a` is how much of `in_force` was added so recently that the meter may not show it yet,
+    `asked_a` what was asked for last if that is less and no read has told of it yet. `settled`: the charger
+    has measured the car since it must have followed our last write.
     """
     static_a, static_source = _static(snap, limits)
-    offered_a = amps(in_force)
     raise_one_a, one_source = _raise(snap, in_force, 1, unseen_raise_a, static_a, static_source, limits)
     raise_three_a, three_source = _raise(snap, in_force, 3, unseen_raise_a, static_a, static_source, limits)
     present_three = isinstance(in_force, Charge) and in_force.phases == 3
     source = three_source if present_three else one_source
-    reduce_to_a, reduce_source = _reduce(snap, in_force, offered_a, static_a, static_source, limits)
+    last_a = amps(in_force) if asked_a is None else asked_a
+    if settled:
+        last_a = _drawn_a(snap, last_a)
+    reduce_to_a, reduce_source = _reduce(snap, in_force, last_a, static_a, static_source, limits)
     return Ceiling(raise_one_a, raise_three_a, reduce_to_a, source, reduce_source)
 
 
@@ -99,16 +117,24 @@ def _unused_a(snap: SiteSnapshot, in_force: Command) -> float:
     return max(amps(in_force) - max(snap.charger.current_a), 0.0)
 
 
+def _drawn_a(snap: SiteSnapshot, last_a: int) -> int:
+    """Return from where an excess comes off: a car that draws less would not feel it off its offer."""
+    currents_a = snap.charger.current_a if snap.charger is not None else None
+    drawn_a = max(currents_a) if currents_a is not None else 0.0
+    unused = DRAWS_A < drawn_a < last_a - UNUSED_A
+    return math.floor(drawn_a) if unused else last_a
+
+
 def _reduce(
     snap: SiteSnapshot,
     in_force: Command,
-    offered_a: int,
+    last_a: int,
     static_a: int,
     static_source: str,
     limits: Limits,
 ) -> tuple[int, str]:
     """Return what the present offer must come down to, and why; the offer itself if nothing asks for it."""
-    least_a, source = offered_a, ""
+    least_a, source = amps(in_force), ""
 
     def lower(to_a: int, why: str) -> None:
         nonlocal least_a, source
@@ -129,5 +155,5 @@ def _reduce(
             for phase, import_a in _worst_import_a(snap, _phases_used(in_force.phases, limits), limits):
                 excess_a = import_a - (limits.fuse_a - limits.fuse_margin_a)
                 if excess_a > TOLERANCE_A:
-                    lower(offered_a - math.ceil(excess_a - TOLERANCE_A), f"overload of L{phase + 1}")
+                    lower(last_a - math.ceil(excess_a - TOLERANCE_A), f"overload of L{phase + 1}")
     return least_a, source

@@ -121,7 +121,7 @@ def admit(
 
 def _reduction(link: Link, present: Charge, wish: Wish, top: Ceiling) -> Send:
     """Return the safety reduction; a wish that is lower still saves a second write."""
-    to_a = min(top.reduce_to_a, amps(wish.target))
+    to_a = min(top.reduce_to_a, amps(wish.target), link.least_a)
     command: Command = Charge(to_a, present.phases) if to_a >= MIN_CURRENT_A else Off()
     return Send(command, settings_for(command, link), True, top.reduce_source)
 
@@ -132,12 +132,15 @@ def _patiently(link: Link, reduction: Send, now_s: float) -> Action:
     return reduction if now_s >= due_s else Hold(f"{reduction.reason}; asked in vain, and again soon", due_s)
 
 
-def _open(link: Link, target: Command, now_s: float) -> Hold | None:
+def _open(link: Link, target: Command, now_s: float, limits: Limits) -> Hold | None:
     """Return why the open write of this very command is not sent again now, None if it is due."""
     pending = link.pending
     if pending is None or pending.command != target:
         return None
     due_s = pending.retry_s()
+    untold = not link.tells_of(pending)
+    if not pending.raising and untold:  # it may well have arrived: the news is old
+        due_s = max(due_s, pending.sent_s + limits.charger_fresh_s)
     if now_s >= due_s:
         return None
     if pending.refused:
@@ -158,7 +161,7 @@ def _comfort(
     if target == present and not again:
         return Hold(f"limited by {top.source}" if clipped else wish.reason)
     why_not = (
-        _open(link, target, now_s)
+        _open(link, target, now_s, limits)
         or _against_stop(state, link, snap, target, limits)
         or _against_phases(state, link, snap, target, limits)
         or _against_raise(state, link, snap, present, target, limits)
@@ -284,9 +287,8 @@ def settings_for(command: Command, link: Link) -> Settings:
         return Settings(force=Force.OFF)
     knobs = link.knobs
     mode = mode_of(command)
-    starting = knobs.force is not Force.ON or (
-        link.pending is not None and link.pending.settings.force is not None
-    )
+    moving = link.pending is not None and link.pending.settings.force is not None
+    starting = knobs.force is not Force.ON or (moving and not link.seen_on)
     other_phases = knobs.phase_mode is not None and knobs.phase_mode is not mode
     if link.pending is not None and link.pending.settings.phase_mode not in (None, mode):
         other_phases = True

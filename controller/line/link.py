@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from controller.line.pending import DELIVERY_S, Knobs, Pending
-from controller.model import Charge, ChargerStatus, Command, Force, Off, PhaseMode, Settings
+from controller.model import Charge, ChargerStatus, Command, Force, Off, PhaseMode, Settings, amps
 from controller.units import MAX_CURRENT_A, MIN_CURRENT_A
 
 DRAWING_W = 200.0
@@ -46,11 +46,34 @@ class Link:
     stop_ignored: bool = False
     too_much: bool = False
     """A start of ours arrived without its current: the car is offered more than anybody decided."""
+    reported: Command | None = None
+    """What the last read says is offered: nothing of ours that is on its way is in it. None: as in force."""
+
+    @property
+    def asked_a(self) -> int:
+        """Return our last word on the offer, in A: what was lowered stays lowered until a read denies it."""
+        pending, offered_a = self.pending, amps(self.in_force)
+        lowered = pending is not None and pending.open and not pending.raising
+        return min(offered_a, amps(pending.command)) if pending is not None and lowered else offered_a
+
+    @property
+    def least_a(self) -> int:
+        """Return the least that may be offered just now, in A: a write of ours may have arrived or not."""
+        if self.reported is None or self.pending is None or not self.pending.open:
+            return self.asked_a
+        return min(self.asked_a, amps(self.reported))
 
     @property
     def known(self) -> bool:
         """Return whether the charger was ever read."""
         return self.seen_data_s is not None
+
+    @property
+    def seen_on(self) -> bool:
+        """Return whether our open start was seen to have begun, whatever else of it is missing."""
+        if self.pending is None or self.pending.settings.force is not Force.ON:
+            return False
+        return self.knobs.force is Force.ON and self.tells_of(self.pending)
 
     def under_way(self, now_s: float) -> tuple[Settings, ...]:
         """Return what was sent and may have arrived since the last report of all settings."""
@@ -59,9 +82,12 @@ class Link:
 
     def shows(self, pending: Pending) -> bool:
         """Return whether a read that is new enough shows every key of a write as written."""
-        new_enough = self.seen_data_s is not None and self.seen_data_s >= pending.sent_s + DELIVERY_S
         ignored = self.stop_ignored and pending.settings.force is Force.OFF
-        return new_enough and self.knobs.show(pending.settings) and not ignored
+        return self.tells_of(pending) and self.knobs.show(pending.settings) and not ignored
+
+    def tells_of(self, pending: Pending) -> bool:
+        """Return whether a read is new enough to show a write, first sent when it was."""
+        return self.seen_data_s is not None and self.seen_data_s >= pending.since_s + DELIVERY_S
 
 
 def offered(

@@ -91,6 +91,13 @@ class Pending:
     first_s: float | None = None
     """Since when something lower was asked for and not seen; None for a raise."""
     told: bool = False
+    asked_s: float | None = None
+    """When these very settings were first sent; None: only once."""
+
+    @property
+    def since_s(self) -> float:
+        """Return when these settings were first sent: a later read that shows them needs no newer sending."""
+        return self.sent_s if self.asked_s is None else self.asked_s
 
     @property
     def open(self) -> bool:

@@ -22,6 +22,7 @@ from controller.line import (
     leash,
     leash_write,
     reconcile,
+    snapshot,
     step_response,
 )
 from controller.line.gate_memory import GateState
@@ -110,7 +111,9 @@ def step(
     if retry:
         wish = Wish(Off(), "the car did not resume; one more stop and start may wake it")
     raises_s = tuple([item for item in state.raises_s if snap.now_s - item[0] < limits.unseen_raise_s])
-    top = envelope.ceiling(snap, link.in_force, sum(a for _, a in raises_s), limits)
+    unseen_a = sum(a for _, a in raises_s)
+    settled = link.last_write_s is None or (link.seen_data_s or 0.0) >= link.last_write_s + snapshot.SETTLE_S
+    top = envelope.ceiling(snap, link.in_force, unseen_a, limits, asked_a=link.asked_a, settled=settled)
     top = car_learning.bounded(top, cars)
     response, missed, alarm = step_response.observe(state.response, snap, link.in_force, limits)
     notes = (*notes, *missed)

@@ -108,7 +108,7 @@ def _with_write_followed(
     if unseen is not None and not told.lacks(unseen.settings, knobs):
         unseen = None if status.data_s >= unseen.sent_s + unseen.patience_s(limits) else unseen
     judged = pending is not None and not told.lacks(pending.settings, knobs)
-    if pending is not None and judged and status.data_s >= pending.sent_s + DELIVERY_S:
+    if pending is not None and judged and status.data_s >= pending.since_s + DELIVERY_S:
         if knobs.show(pending.settings) and not (ignored and pending.settings.force is Force.OFF):
             link = _arrived(link, pending)
             pending = unseen = None
@@ -118,7 +118,9 @@ def _with_write_followed(
                 link = replace(link, phase_write_s=None)
             if pending.raising or pending.attempts == 1:
                 notes.append(f"a write did not arrive: {pending.command}")
-    if pending is not None and not too_much and pending.exceeded_by(knobs, status):
+    decided = [asked.current_a for _, asked in link.recent if asked.force is Force.ON]
+    exceeded = pending is not None and pending.exceeded_by(knobs, status) and knobs.current_a not in decided
+    if pending is not None and not too_much and exceeded:
         too_much = True
         notes.append(
             f"the current of {pending.command} did not arrive: {knobs.current_a} A are offered; stopped"
@@ -181,22 +183,24 @@ def _with_report(
 def _with_offer(link: Link, status: ChargerStatus, now_s: float, limits: Limits, held: bool) -> Link:
     """Return the link with what is in force: a write of ours that may be, else what the charger reports."""
     pending = link.pending
-    in_force, phases_set = offered(link.knobs, status, link.phases_set, held=held)
+    reported, phases_set = offered(link.knobs, status, link.phases_set, held=held)
+    in_force = reported
     believed = pending if pending is not None and pending.believed(now_s, limits) else link.unseen
     if believed is not None:
         in_force = believed.command
         if isinstance(in_force, Charge):
             phases_set = in_force.phases
-    if in_force == link.in_force and phases_set == link.phases_set:
+    if (in_force, reported, phases_set) == (link.in_force, link.reported, link.phases_set):
         return link
-    return replace(link, in_force=in_force, phases_set=phases_set)
+    return replace(link, in_force=in_force, reported=reported, phases_set=phases_set)
 
 
 def sent(link: Link, command: Command, settings: Settings, now_s: float, *, raising: bool) -> Link:
     """Return the link with a write of ours on its way."""
     again = link.pending
-    attempts = again.attempts + 1 if again is not None and again.settings == settings else 1
-    pending = Pending(command, settings, now_s, raising, attempts)
+    same = again is not None and again.settings == settings
+    attempts, asked_s = (again.attempts + 1, again.since_s) if again is not None and same else (1, now_s)
+    pending = Pending(command, settings, now_s, raising, attempts, asked_s=asked_s)
     if not raising:
         lowering = again is not None and not again.raising and again.first_s is not None
         pending = replace(

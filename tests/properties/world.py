@@ -238,11 +238,14 @@ class World:
         if not self.meter_silent:
             self._read_meter()
         if not (self.cloud_down or self.mute) and int(self.now_s) % 5 == 0:
-            told = self.box.status(self.now_s)
-            self.reports.append(replace(told, **dict.fromkeys(self.unsaid)))
-            self.charger_ok_s = self.now_s
+            self._read_charger()
         if (self.now_s - self.last_tick_s) >= TICK_S:
             self._tick()
+
+    def _read_charger(self) -> None:
+        told = self.box.status(self.now_s)
+        self.reports.append(replace(told, **dict.fromkeys(self.unsaid)))
+        self.charger_ok_s = self.now_s
 
     def _read_meter(self) -> None:
         if self.meter_frozen and self.grid:

@@ -48,12 +48,13 @@ class Cable:
         every_s: float = 5.0,
         yielded: bool = False,
         untold: bool = False,
+        hardware_a: int = 16,
     ) -> CarTraits:
         """Let the charger report so often; currents on L1, L2, L3, zero where none is given."""
         drawn = (*currents, 0.0, 0.0, 0.0)[:3]
         state = car or (CarState.CHARGING if max(drawn) > 1 else CarState.WAITING)
         for _ in range(count):
-            self._report(offer, drawn, state, yielded, untold)
+            self._report(offer, drawn, state, yielded, untold, hardware_a)
             self.now_s += every_s
         return self.cars.traits
 
@@ -67,7 +68,13 @@ class Cable:
         return self.cars.traits
 
     def _report(
-        self, offer: Command, drawn: tuple[float, ...], state: CarState, yielded: bool, untold: bool = False
+        self,
+        offer: Command,
+        drawn: tuple[float, ...],
+        state: CarState,
+        yielded: bool,
+        untold: bool = False,
+        hardware_a: int = 16,
     ) -> None:
         on = isinstance(offer, Charge)
         phases = offer.phases if on else 1
@@ -83,7 +90,7 @@ class Cable:
             phase_mode=mode,
             allowed=on,
             current_a=(drawn[0], drawn[1], drawn[2]),
-            hardware_limit_a=16,
+            hardware_limit_a=hardware_a,
             transaction=self.card,
         )
         connected = state is not CarState.IDLE
@@ -92,6 +99,15 @@ class Cable:
         link = Link(offer, phases, knobs, told_s=told_s, connected=connected, yielded=yielded)
         self.cars, notes = observe(self.cars, status, link, LIMITS)
         self.notes += notes
+
+
+def test_a_box_whose_cable_or_heat_allows_nothing_says_nothing_of_the_car() -> None:
+    """13 A set, 0 allowed: the car refused nothing, so where it takes no 6 A later, more is worth a try."""
+    cable = Cable()
+    cable.reads(20, Charge(13, 1), 13.0)
+    cable.reads(5, Charge(13, 1), hardware_a=0)
+    cable.reads(20, Off(), hardware_a=0)
+    assert cable.reads(20, Charge(6, 1)).try_higher
 
 
 # -- phases -------------------------------------------------------------------------------------------------
