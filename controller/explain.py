@@ -21,9 +21,7 @@ def explain(
     age_s = (now - at).total_seconds()
     lines = [f"{at:%d %b %H:%M:%S}, {age_s:.0f} s ago"]
     if events and events[0][2] == STOPPED:
-        lines.append(
-            "Since then it was stopped: so it was before. To go on: systemctl start ampilot"
-        )
+        lines.append("Since then it was stopped: so it was before. To go on: systemctl start ampilot")
     elif age_s > STALE_S:
         lines.append("This is old: is ampilot running? Try: systemctl status ampilot")
     lines += [_offer(decision, facts), f"Why: {decision.reason}."]
