@@ -183,7 +183,8 @@ def _frontier(scores: Scores, kind: str, folder: Path) -> list[str]:
     pictures.energy_frontier(scores, kind, folder / "plots" / "frontier.png")
     return [
         f"Who wants the sun only looks at energy: `{OURS}` at {MAIN_VALUE_CT:g} ct/kWh under rising `solar_share`, days",
-        f"of {kind}. The second table compares at a baseline's own grid energy, interpolated between two shares.",
+        f"of {kind}. The second table compares at a baseline's own grid energy, interpolated between two shares; its",
+        "interval draws days for both at once.",
         "",
         "![Car energy against grid energy](plots/frontier.png)",
         "",
