@@ -29,7 +29,8 @@ FRESH_S = 300.0
 def plan(
     config: Config = DEFAULT_CONFIG,
     need_kwh: Annotated[
-        float | None, typer.Option(min=0.1, max=200, help="what if the car needed this much")
+        float | None,
+        typer.Option(min=0.1, max=200, help="what if it had to take this much, counted since plug-in"),
     ] = None,
     by: Annotated[str | None, typer.Option(help="until this time, e.g. 07:00; with --need-kwh")] = None,
     quarters: Annotated[bool, typer.Option("--quarters", help="a row for each quarter of an hour")] = False,
