@@ -178,7 +178,9 @@ class Loop:
         """Say that the ledger cannot be written, or can again; return whether it is degraded and said so."""
         if self._ledger.degraded:
             self.senses.fault(
-                "ledger", "cannot be written; control goes on, raises are rare. Remedy: free the disk"
+                "ledger",
+                "cannot be written; control goes on, raises are rare. Remedy: free the disk; the service may "
+                "write in /var/lib/ampilot only",
             )
             return True
         self.senses.recovered("ledger")
