@@ -14,7 +14,18 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from controller.line import gate, reconcile
 from controller.line.link import Link
-from controller.model import Charge, ChargerStatus, Decision, Force, GridReading, Off, Send, Settings, Worth
+from controller.model import (
+    Charge,
+    ChargerStatus,
+    Decision,
+    Force,
+    GridReading,
+    Off,
+    Send,
+    Settings,
+    Strategy,
+    Worth,
+)
 from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House, at_length
 from tests.properties.world import KINDS, TICK_S, VOLTAGE_V, Box, Kind, Sent, World, charging, command_off
 
@@ -140,8 +151,12 @@ class NarrowWorld(World):
                 self.overloads.append(f"L{phase + 1} at {self.now_s}: {import_a:.1f} A of {most_a}")
 
     def _send(self, decision: Decision, send: Send) -> None:
-        self.around.append(Around(self.box.plugged, *self.lasting_offer()))
-        super()._send(decision, send)
+        now = Around(self.box.plugged, *self.lasting_offer())
+        try:
+            super()._send(decision, send)
+        finally:  # who sends may die of it
+            if len(self.sent) > len(self.around):
+                self.around.append(now)
 
     def lasting_offer(self) -> tuple[int, int]:
         """Return what the box offers once all that is under way has arrived."""
@@ -201,7 +216,8 @@ class NarrowHouse(House):
             strict_export=strict,
         )
         self.name = self.names[pick % len(self.names)]
-        self.world = NarrowWorld(STRATEGIES[self.name](), self.limits, knows_phases=knows_phases)
+        self.world = self.world_of(STRATEGIES[self.name]())
+        self.world.knows_phases = knows_phases
         self.world.box.limit_a = 32
         self.world.box.kind = NARROW_KINDS[kind]
         self.world.box.breaks_pilot = pick % 2 == 1
@@ -210,6 +226,9 @@ class NarrowHouse(House):
         self.world.run(60)
         self.world.plug()
         self.world.run(400)
+
+    def world_of(self, strategy: Strategy) -> NarrowWorld:
+        return NarrowWorld(strategy, self.limits)
 
     def morning(self) -> None:
         """Leave the other house's morning out."""
@@ -263,7 +282,7 @@ class NarrowHouse(House):
         world.lag_s, world.box.idles, world.box.limit_a = 0, False, 32
         if not self.willing(sun_kw):
             return
-        if world.box.asleep or world.box.kind.min_a > self.limits.max_current_a:
+        if world.box.asleep or world.box.kind.min_a > self.limits.max_current_a or world.box.kind.share > 1:
             return
         world.run(900 + 300 + 180 + 700)
         for _ in range(4):
