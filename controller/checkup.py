@@ -5,9 +5,11 @@ from pathlib import Path
 
 from controller.cars.car import DEFAULT_KEY, CarRecord, known_as
 from controller.cars.car import describe as describe_car
+from controller.chargers import open_charger
 from controller.clock import SystemClock
 from controller.credentials import TokenSource
 from controller.daemon import devices_of
+from controller.delivery.channels import open_channels
 from controller.errors import AmpilotError, ChargerError, ConfigError, LedgerError, MeterError
 from controller.interface.assembly import caller_token
 from controller.ledger.car_store import records_of
@@ -15,8 +17,9 @@ from controller.ledger.report import Report
 from controller.load_settings import load_settings
 from controller.model import BatteryReading, ChargerStatus, GridReading, PvReading, Reading
 from controller.plugins import conformance, is_built_in, load_strategy, option_names
-from controller.settings import Settings
+from controller.settings import ChargerSettings, Settings
 from controller.settings.interface import InterfaceSettings
+from controller.tariffs.assembly import open_tariffs
 
 Say = Callable[[str, bool], None]
 """Takes a line and whether it is good news."""
@@ -52,24 +55,39 @@ async def check_site(config: Path, say: Say) -> int:
             failures += 1
             say(f"{name:8} {_with_remedy(str(error), _meter_remedy)}", False)
         await meter.close()
-    try:
-        leashed = settings.charger.energy_leash_kwh is not None
-        status = await devices.charger.read()
-        for line in describe_charger(status, settings.charger.max_current_a, leashed=leashed):
-            say(f"charger  {line}", True)
-    except ChargerError as error:
-        failures += 1
-        say(f"charger  {_with_remedy(str(error), _charger_remedy)}", False)
     await devices.charger.close()
+    failures += await _check_charger(settings.charger, token, say)
     for line in describe_cars(settings):
         say(f"car      {line}", True)
     for line, kept in describe_departures(settings):
         say(f"leaves   {line}", kept)
         failures += not kept
+    for problem in unstartable(settings):
+        say(f"secrets  {problem}", False)
+        failures += 1
     line, in_order = describe_interface(settings.interface)
     if line:
         say(f"listens  {line}", in_order)
         failures += not in_order
+    return failures
+
+
+async def _check_charger(wanted: ChargerSettings, token: TokenSource, say: Say) -> int:
+    """Say what the box answers on each road to it, for the second one is needed when the first fails."""
+    failures, roads = 0, wanted.transport.split("+")
+    for road in roads:
+        name = f"charger  {f'{road}: ' if len(roads) > 1 else ''}"
+        charger = open_charger(wanted.model_copy(update={"transport": road}), token, SystemClock())
+        try:
+            status = await charger.read()
+        except ChargerError as error:
+            failures += 1
+            say(f"{name}{_with_remedy(str(error), _charger_remedy)}", False)
+        else:
+            leashed = wanted.energy_leash_kwh is not None
+            for line in describe_charger(status, wanted.max_current_a, leashed=leashed):
+                say(f"{name}{line}", True)
+        await charger.close()
     return failures
 
 
@@ -151,6 +169,20 @@ def describe_charger(status: ChargerStatus, max_current_a: int, *, leashed: bool
     return lines
 
 
+def unstartable(settings: Settings) -> list[str]:
+    """Return what keeps the service down, or mute, though the config is valid: missing secrets."""
+    problems = []
+    try:
+        open_tariffs(settings, SystemClock(), lambda kind, severity, text: None)
+    except ConfigError as error:
+        problems.append(str(error))
+    try:
+        problems += open_channels(settings.notify)[2]
+    except ConfigError as error:
+        problems.append(str(error))
+    return problems
+
+
 def describe_interface(wanted: InterfaceSettings) -> tuple[str, bool]:
     """Return where programs are listened to, and whether what they must show is as it should be."""
     if wanted.port is None:
@@ -199,4 +231,6 @@ def _meter_remedy(text: str) -> str:
 def _charger_remedy(text: str) -> str:
     if "403" in text or "404" in text:
         return "is the box online, and is the cloud API enabled in the go-e app?"
+    if "another charger" in text:
+        return "compare serial in [charger] with the number on the box, and host with its address"
     return "check the internet connection, or host for the local API"

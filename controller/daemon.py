@@ -18,7 +18,7 @@ from controller.days.verdict import NightlyVerdict
 from controller.delivery.announcer import Announcer
 from controller.delivery.channels import open_channels
 from controller.departures import Wants
-from controller.events import Event
+from controller.events import STOPPED, Event
 from controller.forecast.forecaster import Forecaster
 from controller.interface.assembly import LISTEN_AGAIN_S, Interface, open_interface
 from controller.ledger import upkeep
@@ -197,7 +197,7 @@ async def _close(parts: _Parts) -> None:
         log.warning("event=stop_timeout the charger did not answer in %.0f s", STOP_S)
     await parts.announcer.close()
     await parts.tariffs.close()
-    parts.ledger.record_event("stop", "info", "stopped")
+    parts.ledger.record_event("stop", "info", STOPPED)
     parts.ledger.close()
     log.info("event=stop")
 

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import Enum
 
+STOPPED = "stopped"
+"""What the last event of a run that ended in order says."""
+
 
 class Turn(Enum):
     """Whether something happened once, or began, or ended."""

@@ -1,8 +1,9 @@
 """`ampilot explain`: why it does what it does now, with amounts and time left."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from controller.events import STOPPED
 from controller.ledger.report import LastDecision
 
 STALE_S = 120.0
@@ -14,12 +15,14 @@ def explain(
     now: datetime,
     verdict: tuple[str, str] | None = None,
 ) -> list[str]:
-    """Return the newest decision as lines a person can act on."""
+    """Return the newest decision as lines a person can act on, times by the clock of `now`."""
     facts = decision.facts
-    at = datetime.fromtimestamp(decision.wall_ms / 1000, UTC)
+    at = datetime.fromtimestamp(decision.wall_ms / 1000, now.tzinfo)
     age_s = (now - at).total_seconds()
-    lines = [f"{at.astimezone():%d %b %H:%M:%S}, {age_s:.0f} s ago"]
-    if age_s > STALE_S:
+    lines = [f"{at:%d %b %H:%M:%S}, {age_s:.0f} s ago"]
+    if events and events[0][2] == STOPPED:
+        lines.append("Since then it was stopped: so it was before. To go on: systemctl start ampilot")
+    elif age_s > STALE_S:
         lines.append("This is old: is ampilot running? Try: systemctl status ampilot")
     lines += [_offer(decision, facts), f"Why: {decision.reason}."]
     if decision.action != "hold":
@@ -40,7 +43,7 @@ def explain(
     if events:
         lines.append("Lately:")
         for wall_ms, _, text in events:
-            lines.append(f"  {datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone():%H:%M} {text}")
+            lines.append(f"  {datetime.fromtimestamp(wall_ms / 1000, now.tzinfo):%H:%M} {text}")
     return lines
 
 

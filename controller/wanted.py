@@ -30,7 +30,7 @@ class Sight:
 
     `complete`: the car takes no more though it is offered. The charger's own word for that is no help, it
     says the same of a car that we have paused. `neutral`: it is told neither to charge nor not, as when a
-    car has left.
+    car has left. `stranger`: nobody has ever seen it take anything, and the config does not name its phases.
     """
 
     connected: bool = False
@@ -41,6 +41,7 @@ class Sight:
     counter_wh: float | None = None
     session_wh: float | None = None
     neutral: bool = False
+    stranger: bool = False
     car: str = ""
     soc: Soc | None = None
 
@@ -67,6 +68,7 @@ def sight(
         counter_wh=status.energy_wh if status is not None else None,
         session_wh=status.session_wh if status is not None else None,
         neutral=status is not None and status.force is Force.NEUTRAL,
+        stranger=car.proven_w == 0.0,
         car=car.name,
         soc=soc,
     )
@@ -139,7 +141,9 @@ class Wanted:
         power = self.sight.power
         if not self.sight.connected:
             return {}
+        stranger: dict[str, float | str] = {"car_seen": "never"} if self.sight.stranger else {}
         return {
+            **stranger,
             "charged_wh": self.charged_wh,
             "car_name": self.sight.car,
             "car_phases": " ".join(str(count) for count in power.phases),

@@ -21,7 +21,8 @@ if [ -z "$dest" ]; then
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 if [ "${PURGE:-no}" = yes ]; then
-    rm -rf "$dest/etc/ampilot" "$dest/var/lib/ampilot" "$dest/etc/systemd/system/ampilot.service.d"
+    rm -rf "$dest/etc/ampilot" "$dest/var/lib/ampilot"
+    rm -rf "$dest/etc/systemd/system/ampilot.service.d" "$dest/etc/systemd/system/ampilot-failure@.service.d"
     [ -n "$dest" ] || ! id ampilot >/dev/null 2>&1 || userdel ampilot
     echo "uninstall: all of it is gone, config, token and ledger too"
 else

@@ -1,9 +1,10 @@
 """`ampilot ack`: what waits for a person, and telling the controller that it is cured."""
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -24,10 +25,11 @@ def ack(
     from controller.ledger import latch_store
     from controller.load_settings import load_settings
 
-    path = Path(load_settings(config).ledger.path)
+    settings = load_settings(config)
+    path = Path(settings.ledger.path)
     found = latch_store.waiting(path)
     if fault is None:
-        _show(found)
+        _show(found, ZoneInfo(settings.site.timezone))
         return
     kinds = [item.latch.kind for item in found]
     wanted = kinds if fault == "all" else [fault]
@@ -39,12 +41,12 @@ def ack(
     out.print(f"acknowledged: {escaped(', '.join(wanted))}")
 
 
-def _show(found: list["OpenLatch"]) -> None:
+def _show(found: list["OpenLatch"], zone: ZoneInfo) -> None:
     if not found:
         out.print("Nothing is latched.")
         return
     for item in found:
-        since = datetime.fromtimestamp(item.wall_ms / 1000, UTC).astimezone()
+        since = datetime.fromtimestamp(item.wall_ms / 1000, zone)
         latch = item.latch
         out.print(f"[bold]{escaped(latch.kind)}[/] since {since:%Y-%m-%d %H:%M}: {escaped(latch.text)}")
         out.print(f"  now      {escaped(latch.effect.value)}")

@@ -7,9 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -153,12 +154,14 @@ def explain(config: Config = DEFAULT_CONFIG) -> None:
     from controller.ledger.report import Report
     from controller.load_settings import load_settings
 
-    report = Report(Path(load_settings(config).ledger.path))
+    settings = load_settings(config)
+    report = Report(Path(settings.ledger.path))
     decision = report.last_decision()
     if decision is None:
         out.print("Nothing has been decided yet.")
         return
-    for line in words.explain(decision, report.events(5), datetime.now(UTC), report.last_verdict()):
+    now = datetime.now(ZoneInfo(settings.site.timezone))
+    for line in words.explain(decision, report.events(5), now, report.last_verdict()):
         out.print(escaped(line))
 
 

@@ -29,7 +29,8 @@ FRESH_S = 300.0
 def plan(
     config: Config = DEFAULT_CONFIG,
     need_kwh: Annotated[
-        float | None, typer.Option(min=0.1, max=200, help="what if the car needed this much")
+        float | None,
+        typer.Option(min=0.1, max=200, help="what if it had to take this much, counted since plug-in"),
     ] = None,
     by: Annotated[str | None, typer.Option(help="until this time, e.g. 07:00; with --need-kwh")] = None,
     quarters: Annotated[bool, typer.Option("--quarters", help="a row for each quarter of an hour")] = False,
@@ -124,12 +125,14 @@ def _sight(settings: "Settings", clock: "Clock") -> "Sight":
         phases_set=max(sight.power.phases),
         counter_wh=charged_wh,
         session_wh=charged_wh,
+        stranger=facts.get("car_seen") == "never",
         car=str(facts.get("car_name", "")),
         soc=soc,
     )
 
 
 def _print_head(settings: "Settings", sight: "Sight", *, sun_known: bool) -> None:
+    from controller.cli import plan_words
     from controller.plugins import follows_plan
 
     choice = settings.strategy
@@ -138,10 +141,8 @@ def _print_head(settings: "Settings", sight: "Sight", *, sun_known: bool) -> Non
             f"[yellow]Strategy {escaped(choice.name)} does not follow this plan.[/] "
             + escaped('Remedy: in [strategy] name = "ready_by"')
         )
-    if not sight.connected:
-        out.print("No car is known to be at the cable: this is the plan if one came now.")
-    if not sun_known:
-        out.print("Nothing is known of the sun yet: this is the plan without any.")
+    for line in plan_words.caveats(sight, sun_known=sun_known):
+        out.print(line)
 
 
 def _print_plan(made: "Plan", task: "Task", zone: ZoneInfo, charged_wh: float) -> None:

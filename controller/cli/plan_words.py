@@ -10,6 +10,7 @@ from controller.planner.plan import Alternative, Plan, PlannedSlot
 from controller.planner.purchase import CLEAR_CT
 from controller.planner.task import Departure, Task
 from controller.planner.values import Reason
+from controller.wanted import Sight
 
 HARDLY_WH = 1.0
 SUNNY = 0.9
@@ -33,6 +34,19 @@ class Row:
     cost_ct: float
     why: str
     estimated: bool
+
+
+def caveats(sight: Sight, *, sun_known: bool) -> list[str]:
+    """Return what the plan does not know, and what comes of it."""
+    lines = []
+    if not sight.connected:
+        lines.append("No car is known to be at the cable: this is the plan if one came now.")
+    elif sight.stranger:
+        tried = "it is tried for some minutes, early enough for one that takes little"
+        lines.append(f"Nobody has seen what this car takes: {tried}.")
+    if not sun_known:
+        lines.append("Nothing is known of the sun yet: this is the plan without any.")
+    return lines
 
 
 def headline(plan: Plan, task: Task, zone: ZoneInfo, charged_wh: float) -> list[str]:

@@ -69,6 +69,8 @@ class Lock:
 
 def _lock_fd(path: Path) -> int:
     """Return what to lock: a file beside the ledger, or its folder where the disk takes no new file."""
+    if path.is_dir():
+        raise LedgerError(f"{path}: is a folder. Remedy: name a file in it as [ledger] path")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

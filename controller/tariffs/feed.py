@@ -101,7 +101,10 @@ class Feed:
         if lasted_s is not None:
             self._note("tariff", "info", f"{self.name} answers again after {lasted_s / 60:.0f} min")
         log.info(
-            "event=prices source=%s quotes=%d known_until=%s", self.name, len(haul.quotes), self._known()
+            "event=prices source=%s quotes=%d known_until=%s",
+            self.name,
+            len(haul.quotes),
+            self._known() or "now",
         )
         return True
 
@@ -129,7 +132,9 @@ class Feed:
         self.stored = replace(self.stored, tried_s=now_s, failure=str(error)[:300])
         if self._faults.report("tariff", text):
             severity = "error" if self._tries.refused else "warning"  # a refusal is for a person to mend
-            self._note("tariff", severity, f"{text}; prices are known until {self._known()}")
+            known = self._known()
+            until = f"prices are known until {known}" if known else "no price is known for now"
+            self._note("tariff", severity, f"{text}; {until}")
 
     async def _keep(self, raw: tuple[bytes, ...]) -> None:
         due_s = self.next_s(self._now_s())
@@ -151,10 +156,11 @@ class Feed:
         return day_after(now_s, self.rhythm.zone, 0 if known else 1 - KEEP_DAYS).timestamp()
 
     def _known(self) -> str:
+        """Return until when prices are known, nothing if none is for now."""
         now_s = self._now_s()
         until_s = self.until_s(now_s)
         if until_s <= now_s:
-            return "not at all"
+            return ""
         return f"{datetime.fromtimestamp(until_s, self.rhythm.zone):%a %d %b %H:%M}"
 
     def _now_s(self) -> float:

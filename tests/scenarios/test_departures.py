@@ -3,6 +3,7 @@
 What was charged and when is read at the box. It is 09:00 UTC on 21 June when a life begins.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -40,6 +41,13 @@ PriceSource = Callable[[float, float], Sequence[PriceSlot]]
 def home(folder: Path, **other: Any) -> Life:
     """Return a life whose car is named in the config."""
     return Life(folder, strategy="ready_by", cars=(KnownCar("Zoe", phases=3),), **other)
+
+
+def decided(life: Life) -> dict[str, Any]:
+    """Return what the newest decision on record was made of."""
+    with closing(sqlite3.connect(life.path)) as books:
+        (facts,) = books.execute("SELECT facts FROM decisions ORDER BY id DESC LIMIT 1").fetchone()
+    return json.loads(facts)
 
 
 def taken_wh(life: Life) -> float:
@@ -251,7 +259,10 @@ async def test_a_car_that_was_seen_once_is_not_tried_again(tmp_path: Path) -> No
         return planning if life.clock.wall().hour < 10 else again(life)
 
     async with Life(tmp_path, strategy="ready_by", sun_w=0.0, planning_of=twice) as life:
-        first = await live(life, clock_s(life, 9, 50))
+        first = await live(life, clock_s(life, 9, 10))
+        assert decided(life)["car_seen"] == "never"
+        first += await live(life, clock_s(life, 9, 50))
+        assert "car_seen" not in decided(life)
         life.box.unplug()
         await live(life, clock_s(life, 10, 2))
         await life.restart()

@@ -90,6 +90,7 @@ async def test_a_gap_is_said_once(tmp_path: Path) -> None:
         assert [t for t in world.said("warning") if "32 ct/kWh" in t] == [
             "no price is known for now; the 32 ct/kWh of [prices] counts"
         ]
+        assert any(t.endswith("(500); no price is known for now") for t in world.said("warning"))
         world.fault = None
         await world.live(1.1)
         world.tariffs.now()

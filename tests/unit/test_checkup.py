@@ -197,6 +197,30 @@ async def test_a_charger_that_cannot_be_reached_gets_its_remedy(
     assert any(line.startswith("grid") for line in said.good)
 
 
+async def test_both_roads_to_the_charger_are_tried(tmp_path: Path) -> None:
+    """The second road is needed when the first is gone: a typing error in it must not show only then."""
+    served = ServedHouse(
+        HouseOptions(modbus_port=0, http_port=0, local_port=0, profile="eastron-sdm630", token=TOKEN)
+    )
+    await served.start()
+    assert served.local is not None
+    path = config(tmp_path, served)
+    both = f'transport = "cloud+local"\nhost = "127.0.0.1:{served.local.port}"\nserial'
+    path.write_text(path.read_text("utf-8").replace("serial", both), "utf-8")
+    said = Said()
+    assert await check_site(path, said) == 0
+    assert [line.split()[1] for line in said.good if line.startswith("charger")] == ["cloud:", "local:"]
+    await served.local.stop()
+    said = Said()
+    assert await check_site(path, said) == 1
+    assert said.bad[0].startswith("charger  local: no connection")
+    path.write_text(path.read_text("utf-8").replace('"000001"', '"000002"'), "utf-8")
+    said = Said()
+    assert await check_site(path, said) == 2
+    assert "Remedy: compare serial in [charger] with the number on the box" in said.bad[0]
+    await served.stop()
+
+
 async def test_a_departure_that_nobody_keeps(tmp_path: Path, house: ServedHouse) -> None:
     """The default strategy does not: one failure that names the one that does, which is content."""
     path = config(tmp_path, house)
@@ -253,6 +277,32 @@ async def test_a_token_that_is_not_there(tmp_path: Path, house: ServedHouse) -> 
     for line in said.bad:
         assert line.count("Remedy: write the token there, one line, mode 0600") == line.count("Remedy") == 1
         assert "FileNotFoundError" not in line
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            '[tariff]\nimport_price = "market"\n[tariff.market]\nsource = "tibber"\n',
+            "[tariff.market] token_file",
+        ),
+        (
+            '[[notify.ntfy]]\nurl = "https://ntfy.invalid/a"\nsecret_file = "/nowhere/secret"\n',
+            "/nowhere/secret",
+        ),
+    ],
+)
+async def test_what_would_keep_the_service_down_is_found(
+    tmp_path: Path, house: ServedHouse, more: str, words: str
+) -> None:
+    """A valid config whose secrets are missing: `run` would refuse it, so `check` does."""
+    path = config(tmp_path, house)
+    path.write_text(path.read_text("utf-8") + f'[ledger]\npath = "{tmp_path}/ledger.db"\n' + more, "utf-8")
+    said = Said()
+    assert await check_site(path, said) == 1
+    assert said.bad[0].startswith("secrets")
+    assert words in said.bad[0]
+    assert "Remedy" in said.bad[0]
 
 
 async def test_a_token_that_others_can_read(tmp_path: Path, house: ServedHouse) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -98,6 +99,22 @@ def test_a_write_is_told() -> None:
 
 MONEY = {"value_ct_per_kwh": 20.0, "import_ct_per_kwh": 56.0, "surplus_w": 2345.6}
 RACE = {"next": "10 A x1", "regret_ct": 0.704, "price_ct": 1.02}
+
+
+def test_times_are_of_the_house_s_clock() -> None:
+    """A Raspberry Pi left in London tells the time of the config's place, as `ampilot plan` does."""
+    now = (AT + timedelta(seconds=4)).astimezone(ZoneInfo("Europe/Berlin"))
+    found = explain(decision(), [(AT_MS, "info", "started")], now)
+    assert found[0] == "21 Jun 14:00:00, 4 s ago"
+    assert found[-1] == "  14:00 started"
+
+
+def test_a_controller_that_was_stopped_is_not_said_to_offer_anything_now() -> None:
+    """The newest event tells; after the next start it is an older one."""
+    stopped, started = (AT_MS + 1000, "info", "stopped"), (AT_MS, "info", "started with strategy surplus")
+    assert lines(decision(), events=[stopped, started])[1].startswith("Since then it was stopped")
+    assert not any("stopped:" in line for line in lines(decision(), events=[started, stopped]))
+    assert "is ampilot running" in lines(decision(), age_s=130.0, events=[started])[1]
 
 
 def test_the_money_is_told_in_amounts() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from controller.cli.backup import copy_ledger
 from controller.clock import SimClock
-from controller.errors import LedgerCorrupt
+from controller.errors import LedgerCorrupt, LedgerError
 from controller.ledger.intent_store import IntentStore
 from controller.ledger.ledger import Ledger
 from controller.ledger.opening import LedgerLocked, migrate
@@ -73,6 +73,12 @@ def test_a_second_instance_is_refused_and_the_lock_is_freed(tmp_path: Path) -> N
         Ledger.open(tmp_path / "l.db", clock())
     first.close()
     Ledger.open(tmp_path / "l.db", clock()).close()
+
+
+def test_a_folder_is_no_ledger(tmp_path: Path) -> None:
+    """A mistake in the config is refused at the start; a disk that is full is not to blame."""
+    with pytest.raises(LedgerError, match="is a folder"):
+        Ledger.open(tmp_path, clock())
 
 
 def test_budget_survives_a_restart_and_a_clock_that_stepped_back(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from controller.planner.plan import Alternative, Plan, PlannedSlot
 from controller.planner.task import Departure, Task
 from controller.planner.values import Reason
 from controller.resources import config_dir
+from controller.wanted import Sight
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SIX_S = datetime(2026, 11, 26, 17, 0, tzinfo=UTC).timestamp()  # 18:00 in Berlin
@@ -187,3 +188,18 @@ def test_a_strategy_that_does_not_follow_is_told(tmp_path: Path) -> None:
         check=False,
     )
     assert "does not follow this plan" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("sight", "words"),
+    [
+        (Sight(), "No car is known"),
+        (Sight(connected=True, stranger=True), "Nobody has seen what this car takes: it is tried"),
+        (Sight(connected=True), ""),
+    ],
+)
+def test_what_a_plan_does_not_know_is_said_first(sight: Sight, words: str) -> None:
+    """No car, a car nobody saw charge, no sun; nothing where all is known."""
+    assert plan_words.caveats(sight, sun_known=False)[-1].startswith("Nothing is known of the sun")
+    said = plan_words.caveats(sight, sun_known=True)
+    assert [line.startswith(words) for line in said] == ([True] if words else [])

@@ -95,6 +95,18 @@ def test_scripts_are_posix_and_refuse_to_work_without_root(script: str) -> None:
     assert "Remedy: sudo make" in fake.stderr
 
 
+def test_a_purge_leaves_nothing(tmp_path: Path) -> None:
+    """What the comments of the units' additions have people install goes too, secrets are named in it."""
+    units = tmp_path / "etc/systemd/system"
+    for unit in UNITS:
+        (units / f"{unit}.d").mkdir(parents=True)
+        shutil.copy(ROOT / "systemd/notify-secret.conf", units / f"{unit}.d")
+    assert run("sh", "systemd/uninstall.sh", env={"DESTDIR": str(tmp_path)}).returncode == 0
+    assert len(list(units.iterdir())) == 2
+    assert run("sh", "systemd/uninstall.sh", env={"DESTDIR": str(tmp_path), "PURGE": "yes"}).returncode == 0
+    assert [path for path in tmp_path.rglob("*") if path.is_file() or path.name.endswith(".d")] == []
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_install_update_and_uninstall(tmp_path: Path) -> None:
