@@ -40,7 +40,8 @@ def restored(intents: IntentStore, now_s: float, limits: Limits) -> GateState:
         elif write.command == "off":  # the start is kept: this stop may not have arrived
             off_s = at_s
         elif " x" in write.command:
-            on_s = at_s if on_s is None or (off_s is not None and off_s >= on_s) else on_s
+            again = write.keys.get("frc") == Force.ON  # nobody had seen it start: it began now, if ever
+            on_s = at_s if again or on_s is None or (off_s is not None and off_s >= on_s) else on_s
             raise_s = at_s  # or a reduction: too careful is fine here
             if "psm" in write.keys:  # also where it stood so already, on record: that may never have left
                 phase = phase.once_more(at_s) if _asked(write) == asked else phase.with_one(at_s)

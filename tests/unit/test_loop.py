@@ -459,6 +459,21 @@ async def test_a_restart_knows_what_may_still_arrive(rig: Rig) -> None:
     assert restored_link(intents, now_s, changed).phase_write_s == now_s - 119
 
 
+async def test_a_start_that_was_asked_for_again_began_with_the_last_try(rig: Rig) -> None:
+    """The first was lost: after a restart, too, the least time on is counted from when it came about."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    start = Settings(6, Force.ON).keys()
+    for command, keys, wait_s in (
+        ("6 A x1", start, 20.0),
+        ("6 A x1", start, 40.0),
+        ("9 A x1", {"amp": 9}, 5.0),
+    ):
+        intents.record(command, keys, safety=False, reason="sun")
+        rig.clock.advance(wait_s)
+    now_s = float(rig.clock.monotonic())
+    assert restored(intents, now_s, Limits()).on_since_s == now_s - 45.0
+
+
 @pytest.mark.parametrize(
     ("commands", "outcome", "closed", "raising"),
     [
