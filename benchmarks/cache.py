@@ -16,7 +16,12 @@ from controller.days.backtest import DayResult
 from controller.days.traces import Day
 
 ROOT = Path(__file__).parent.parent
-_RING = ("benchmarks/contest.py", "benchmarks/baselines/*.py", "controller/days/backtest.py")
+_RING = (
+    "benchmarks/contest.py",
+    "benchmarks/baselines/*.py",
+    "controller/days/backtest.py",
+    "controller/days/plant.py",
+)
 ENGINE = (
     *(f"controller/{name}.py" for name in ("model", "horizon", "units", "limits")),
     *(f"controller/{room}/*.py" for room in ("line", "cars", "days", "planner")),

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from controller.days.backtest import TICK_S, DayResult, Plant, Run, result, seconds
+from controller.days.backtest import TICK_S, DayResult, result, seconds
+from controller.days.plant import Plant, Run
 from controller.days.traces import Day
 from controller.model import Force, PhaseMode, Prices, Settings
 from controller.units import NOMINAL_VOLTAGE_V

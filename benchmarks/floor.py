@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.foresight import CURRENTS_A, ONE, POWERS_W, THREE, Array, running_ct, tens_w
-from controller.days.backtest import LAG_S, LATENCY_S, PHASE_DEAD_S, TICK_S, DayResult, Run, result, seconds
+from controller.days.backtest import TICK_S, DayResult, result, seconds
+from controller.days.plant import LAG_S, LATENCY_S, PHASE_DEAD_S, Run
 from controller.days.traces import Day
 from controller.model import Force, PhaseMode, Prices, Settings
 

@@ -37,7 +37,19 @@ def _estimate(
     columns: tuple[Sequence[float], ...], of: Callable[[NDArray[np.float64]], NDArray[np.float64]]
 ) -> Estimate:
     data = np.asarray(columns, float)
-    days = data.shape[1]
+    found = of(resampled(data))
+    return Estimate(float(of(data.mean(axis=1))), *bounds(found))
+
+
+def resampled(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the means of every column (its values by day) over each drawing of days."""
+    days = columns.shape[1]
     drawn = np.random.default_rng(SEED).integers(0, days, (RESAMPLES, days))
-    low, high = np.percentile(of(data[:, drawn].mean(axis=2)), (2.5, 97.5))
-    return Estimate(float(of(data.mean(axis=1))), float(low), float(high))
+    means: NDArray[np.float64] = columns[:, drawn].mean(axis=2)
+    return means
+
+
+def bounds(found: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the ends of the 95 % interval; drawings that say nothing (NaN) are left out."""
+    low, high = np.nanpercentile(found, (2.5, 97.5))
+    return float(low), float(high)

@@ -10,7 +10,7 @@ from benchmarks import goals, intervals, pictures, tables, validate_evcc
 from benchmarks.cache import engine_digest
 from benchmarks.entries import EVCC, HORIZON_VALUES_CT, MAIN_VALUE_CT, OURS, PRICES, VALUES_CT, Row
 from benchmarks.scores import Case, Scores
-from controller.days import backtest
+from controller.days import backtest, plant
 from controller.days.traces import Day
 
 FEW_COMMANDS = "40 commands"
@@ -183,7 +183,8 @@ def _frontier(scores: Scores, kind: str, folder: Path) -> list[str]:
     pictures.energy_frontier(scores, kind, folder / "plots" / "frontier.png")
     return [
         f"Who wants the sun only looks at energy: `{OURS}` at {MAIN_VALUE_CT:g} ct/kWh under rising `solar_share`, days",
-        f"of {kind}. The second table compares at a baseline's own grid energy, interpolated between two shares.",
+        f"of {kind}. The second table compares at a baseline's own grid energy, interpolated between two shares; its",
+        "interval draws days for both at once.",
         "",
         "![Car energy against grid energy](plots/frontier.png)",
         "",
@@ -247,8 +248,8 @@ def _method() -> list[str]:
     return [
         f"* **Prices**: import {prices.import_ct_per_kwh:g}, feed-in {prices.export_ct_per_kwh:g} ct/kWh; a kWh in the car is worth {values} ct;",
         f"  a command costs {prices.write_ct:g}, a start {prices.start_ct:g}, a phase change {prices.phase_change_ct:g} ct. Other prices, other results.",
-        f"* **Plant**: steps of 1 s; a command arrives after {backtest.LATENCY_S} s, a start yields power after {backtest.START_S} s more, a phase",
-        f"  change none for {backtest.PHASE_DEAD_S} s; the car follows with a lag of {backtest.LAG_S:g} s, takes 6 to 16 A on one or three phases at",
+        f"* **Plant**: steps of 1 s; a command arrives after {plant.LATENCY_S} s, a start yields power after {plant.START_S} s more, a phase",
+        f"  change none for {plant.PHASE_DEAD_S} s; the car follows with a lag of {plant.LAG_S:g} s, takes 6 to 16 A on one or three phases at",
         "  230 V and is connected from midnight to midnight (UTC). Meter and box never fail here.",
         f"* **Controllers** of this project run through the whole pipeline with its default limits every {backtest.TICK_S} s;",
         "  the baselines run without budgets of commands and phase changes, as their peers do. No `solar_share`: imports count at their real price.",

@@ -241,10 +241,10 @@ def against_table(scores: Scores, kind: str, question: str) -> list[str]:
     for against in frontier.against_baselines(scores, kind, question):
         peer, ours = against.baseline, against.ours
         cells = [_named(peer.label), f"{peer.ev_grid_kwh:.2f}", f"{peer.ev_kwh:.2f}"]
-        if ours is None:
+        if ours is None or against.more_pct is None:
             cells += ["outside", "–"]
         else:
-            cells += [f"{ours['ev_kwh']:.2f}", f"{ours['ev_kwh'] - peer.ev_kwh:+.2f}"]
+            cells += [f"{ours['ev_kwh']:.2f}", against.more_pct.text()]
         for name in NAMES:
             mine = "–" if ours is None else f"{ours[name]:.1f}"
             cells.append(f"{getattr(peer, name):.1f} / {mine}")
@@ -253,7 +253,7 @@ def against_table(scores: Scores, kind: str, question: str) -> list[str]:
         "car from grid",
         "car",
         f"`{OURS}` there",
-        "more",
+        "more, % (95 %)",
         *(f"{name}: theirs / ours" for name in NAMES.values()),
     ]
     return table(["kWh and number a day", *heads], rows)

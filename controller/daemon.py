@@ -82,7 +82,10 @@ class _Parts:
 
 
 async def run(config: Path) -> None:
-    """Run until SIGTERM or SIGINT. Raises ConfigError, StrategyError, LedgerError before anything is sent."""
+    """Run until SIGTERM, SIGINT or SIGHUP.
+
+    Raises ConfigError, StrategyError, LedgerError before anything is sent.
+    """
     settings = load_settings(config)
     clock = SystemClock()
     token = TokenSource(settings.charger)
@@ -98,8 +101,10 @@ async def run(config: Path) -> None:
     parts = _put_together(config, settings, token, clock, held, secrets)
     stop = asyncio.Event()
     running = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        running.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # A terminal that is closed ends it in order too, unless nohup asked for the contrary.
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            running.add_signal_handler(number, stop.set)
     _note_start(parts, settings)
     if parts.interface.wanted:
         await parts.interface.keep_listening()

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from controller.clock import Clock
 from controller.departures import Wants
-from controller.horizon import PriceSlot, SurplusSlot
+from controller.horizon import PriceSlot, SurplusSlot, slot_at
 from controller.model import Need, Prices, Worth
 from controller.planner.plan import Plan, PlannedSlot, make_plan
 from controller.planner.purchase import below_ceiling_ct
@@ -44,6 +44,10 @@ MISSED_WH = 200.0
 
 LATER = "what a later kWh costs"
 """Why a kWh is worth what it is where no departure needs it."""
+
+
+DEAR = "the grid is dearer than the ceiling"
+"""Why only the sun is wanted while no plan holds."""
 
 
 def later_value_ct(prices: Sequence[PriceSlot], wants: Wants) -> float:
@@ -130,8 +134,26 @@ class Planning:
         return tuple([Need(d.at_s + shift_s, d.need_wh) for d in self.wanted.departures()])
 
     def worth(self, now_s: float) -> Worth | None:
-        """Return what a kWh is worth now by the last plan, None where there is none that holds."""
-        if self.plan is None or self._made_s is None or not self.wanted.sight.connected:
+        """Return what a kWh is worth now, None where no plan holds and the grid is not above the ceiling."""
+        if not self.wanted.sight.connected:
+            return None
+        return self._planned(now_s) or self._above_ceiling(now_s)
+
+    def _above_ceiling(self, now_s: float) -> Worth | None:
+        """Return that the sun alone is wanted where the grid is above the ceiling; that needs no plan."""
+        at_s, fixed = self._now_s(), self._fixed
+        begin_s = at_s // SLOT_S * SLOT_S
+        if self._wants.ceiling_ct is None:
+            return None
+        slot = slot_at(self._prices(begin_s, begin_s + SLOT_S), at_s)
+        if slot is None:
+            slot = PriceSlot(begin_s, begin_s + SLOT_S, fixed.import_ct_per_kwh, fixed.export_ct_per_kwh)
+        value_ct = below_ceiling_ct(inf, slot, self._wants.ceiling_ct)
+        return None if value_ct == inf else Worth(value_ct, DEAR, now_s + DEBOUNCE_S)
+
+    def _planned(self, now_s: float) -> Worth | None:
+        """Return what it is worth by the last plan, None where there is none that holds."""
+        if self.plan is None or self._made_s is None:
             return None
         slot = self.plan.at(self._now_s())
         if slot is None or now_s >= self._made_s + VALID_S:

@@ -92,10 +92,11 @@ def _called_s(snap: SiteSnapshot, memory: Standing) -> float:
 def on_trial(snap: SiteSnapshot, memory: Standing) -> Need | None:
     """Return the first need where time has come by the little that is known of what this car takes.
 
-    By what it takes then there may be time again. A trial goes on for a while: two would be two starts.
+    By what it takes then there may be time again. A trial goes on for a while, or until the car takes
+    anything: two would be two starts.
     """
-    over = memory.urgent_at_s is not None or snap.now_s - _called_s(snap, memory) >= TRIAL_S
-    if over or not snap.car_connected or not _untried(snap):
+    seen = bool(snap.car.proven_w) and snap.now_s - _called_s(snap, memory) >= TRIAL_S
+    if seen or memory.urgent_at_s is not None or not snap.car_connected or not _untried(snap):
         return None
     if memory.called_s is None:
         return late(snap, LATEST_START_MARGIN_S)

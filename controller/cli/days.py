@@ -1,7 +1,6 @@
 """Commands about whole days, simulated or recorded: house, demo, backtest."""
 
 import asyncio
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -72,7 +71,6 @@ def demo(
     from controller.simulation.demo import run_demo
     from controller.simulation.serve import HouseOptions
 
-    _make_room(folder)
     options = HouseOptions(modbus_port=0, http_port=0, seed=seed, sky=_known_sky(sky), car=car, trace=trace)
     limits = Limits()
     chosen = load_strategy(strategy, {})
@@ -94,20 +92,6 @@ def demo(
     for name, value in rows:
         table.add_row(name, escaped(value))
     show(table)
-
-
-def _make_room(folder: Path) -> None:
-    """Make the folder and see that it can be written. Raises ConfigError."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for old in folder.glob("demo-ledger.db*"):
-            old.unlink()
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigError(
-            f"--out: {folder} cannot be written: {error.strerror}. Remedy: choose another folder"
-        ) from None
 
 
 def _demo_rows(result: "DemoResult", limits: "Limits") -> list[tuple[str, str]]:

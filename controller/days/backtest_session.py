@@ -9,16 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from controller.days.backtest import (
-    BACKTEST_LIMITS,
-    CHARGER_POLL_S,
-    NEVER_S,
-    TICK_S,
-    Bill,
-    Line,
-    Plant,
-    Run,
-)
+from controller.days.backtest import BACKTEST_LIMITS, CHARGER_POLL_S, TICK_S, Line
+from controller.days.plant import NEVER_S, Bill, Plant, Run
 from controller.horizon import PriceSlot, SurplusSlot, slot_at
 from controller.limits import Limits
 from controller.model import CarState, ChargerStatus, Decision, Need, Prices, Strategy, Worth

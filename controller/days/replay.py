@@ -11,7 +11,8 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from controller.days.backtest import DayResult, Plant, run_day
+from controller.days.backtest import DayResult, run_day
+from controller.days.plant import Plant
 from controller.days.recorded import SLOT_S, RecordedDay, day_span_ms, read_day
 from controller.days.replay_plan import BASELINE, Plan, Source
 from controller.days.traces import Day

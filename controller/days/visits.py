@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-from controller.days.backtest import NEVER_S, Plant
+from controller.days.plant import NEVER_S, Plant
 from controller.model import CarState, ChargerStatus, Force
 
 

@@ -7,6 +7,7 @@ error carries an address, a topic or a secret.
 import importlib.util
 import json
 import ssl
+import sys
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -187,7 +188,8 @@ def open_channels(settings: NotifySettings) -> tuple[list[Channel], list[TokenSo
         name = f"{table} {counted[table]}"
         if library is not None and importlib.util.find_spec(library) is None:
             missing.append(
-                f"[[notify.{table}]] needs {library}, which is not installed. Remedy: install ampilot[notify]"
+                f"[[notify.{table}]] needs {library}, which is not installed. "
+                f"Remedy: {sys.executable} -m pip install {library}"
             )
             continue
         secret = secret_of(one)

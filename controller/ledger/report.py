@@ -121,10 +121,14 @@ class Report:
         return int(starts), int(changes)
 
     def visits_ms(self, from_ms: int, to_ms: int) -> list[tuple[int, int]]:
-        """Return when a car was connected, cut to the span: (came, left), oldest first."""
+        """Return when a car was connected, cut to the span: (came, left), oldest first.
+
+        One that has not left was there until the last reading: nobody knows the rest of a day that goes on.
+        """
         sql = (
-            "SELECT max(plugged_ms, ?1), min(coalesce(unplugged_ms, ?2), ?2) FROM sessions "
-            "WHERE plugged_ms < ?2 AND coalesce(unplugged_ms, ?2) > ?1 ORDER BY plugged_ms"
+            "WITH seen AS (SELECT plugged_ms, coalesce(unplugged_ms, (SELECT max(wall_ms) FROM readings), ?2)"
+            " AS left_ms FROM sessions) SELECT max(plugged_ms, ?1), min(left_ms, ?2) FROM seen "
+            "WHERE plugged_ms < ?2 AND left_ms > max(plugged_ms, ?1) ORDER BY plugged_ms"
         )
         with self._db() as db:
             return db.execute(sql, (from_ms, to_ms)).fetchall()

@@ -1,5 +1,6 @@
 """Pictures of a day and of a backtest; matplotlib is loaded only here and only when asked for."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,10 @@ def _canvas(width: float, height: float) -> tuple[Any, Any]:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ConfigError("plots need matplotlib. Remedy: pip install 'ampilot[plot]'") from None
+        raise ConfigError(
+            f"plots need matplotlib. Remedy: {sys.executable} -m pip install matplotlib, with sudo for the "
+            "installed service, and again after each update"
+        ) from None
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
     return figure, FigureCanvasAgg(figure)
 

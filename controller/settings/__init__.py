@@ -250,6 +250,16 @@ class Settings(Section):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _charging_is_possible(self) -> "Settings":
+        left_a = self.site.fuse_a - self.site.fuse_margin_a
+        if left_a < self.charger.min_current_a:
+            raise ValueError(
+                f"[site] fuse_a less fuse_margin_a leaves {left_a:g} A, below min_current_a of the charger: "
+                "no car could ever charge"
+            )
+        return self
+
     def known_cars(self) -> tuple[KnownCar, ...]:
         """Return the cars the config names."""
         return tuple(car.known() for car in self.car)

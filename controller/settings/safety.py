@@ -70,6 +70,8 @@ class TimingSettings(Section):
     def _ordered(self) -> "TimingSettings":
         if not self.meter_fresh_s < self.meter_stale_s or not self.charger_fresh_s < self.charger_stale_s:
             raise ValueError("the fresh limits must be below the stale limits")
+        if self.meter_poll_s >= self.meter_fresh_s or self.charger_poll_s >= self.charger_fresh_s:
+            raise ValueError("readings must come more often than they grow old: poll_s below fresh_s")
         return self
 
 

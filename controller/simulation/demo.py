@@ -13,6 +13,7 @@ from pathlib import Path
 
 from controller.chargers import CloudTransport
 from controller.clock import SimClock
+from controller.errors import ConfigError
 from controller.ledger.ledger import Ledger
 from controller.ledger.report import Report, Totals
 from controller.ledger.upkeep import describe_site
@@ -56,13 +57,14 @@ async def run_demo(
     hours: float = 24.0,
     name: str = "surplus",
 ) -> DemoResult:
-    """Live one day and return its result; the ledger stays in `folder` and bears the strategy's `name`."""
+    """Live one day and return its result; the ledger stays in `folder` and bears the strategy's `name`.
+
+    Raises ConfigError where the folder cannot be written.
+    """
     served = ServedHouse(options)
+    path = _make_room(folder)  # after what may be misspelt: an earlier day is not lost for a typing error
     clock = SimClock(MONDAY, 0.0)
     await served.start()
-    path = folder / "demo-ledger.db"
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
     ledger = Ledger.open(path, clock)
     describe_site(ledger, "UTC", Prices(), name, {})
     house = served.house
@@ -102,6 +104,21 @@ async def run_demo(
         http_requests=len(served.cloud.requests),
         ledger=path,
     )
+
+
+def _make_room(folder: Path) -> Path:
+    """Return where the ledger goes, with nothing of an earlier day there."""
+    path = folder / "demo-ledger.db"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        path.touch()
+    except OSError as error:
+        raise ConfigError(
+            f"--out: {folder} cannot be written: {error.strerror}. Remedy: choose another folder"
+        ) from None
+    return path
 
 
 async def _live(

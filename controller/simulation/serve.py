@@ -13,6 +13,7 @@ from controller.simulation.box import Box
 from controller.simulation.cloud import GoeServer
 from controller.simulation.house import House, generated, recorded
 from controller.simulation.modbus_meter import ModbusMeterServer
+from controller.units import DAY_S
 
 STEP_S = 0.1
 
@@ -95,6 +96,10 @@ class ServedHouse:
                 await server.stop()
 
 
+def _clock(second: float) -> str:
+    return f"{int(second) % DAY_S // 3600:02d}:{int(second) % 3600 // 60:02d}"
+
+
 async def serve_house(options: HouseOptions, say: Callable[[str], None]) -> None:
     """Serve until cancelled. Raises ConfigError where a port is taken."""
     served = ServedHouse(options)
@@ -113,6 +118,11 @@ async def serve_house(options: HouseOptions, say: Callable[[str], None]) -> None
         f'curl -H "Authorization: Bearer {options.token}" "{served.cloud.url}/api/status?filter=amp,car,nrg"'
     )
     say(f"try      {curl}")
+    house = served.house
+    say(
+        f"car      comes at {_clock(house.arrives_s)}, leaves at {_clock(house.leaves_s)}; in the house "
+        f"it is {_clock(house.now_s)}; --speed 60: a minute a second"
+    )
     begun_s, origin_s = time.monotonic(), served.house.now_s
     try:
         while True:

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.contest import Baseline, Order, Ring
-from controller.days.backtest import Run, seconds
+from controller.days.backtest import seconds
+from controller.days.plant import Run
 from controller.days.traces import Day
 
 Step = tuple[int, float]

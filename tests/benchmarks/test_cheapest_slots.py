@@ -8,8 +8,8 @@ import pytest
 from benchmarks.baselines.cheapest_slots import MARGIN_S, CheapestSlots
 from benchmarks.contest import Order, Ring
 from benchmarks.session_runs import run_blind
-from controller.days.backtest import Run
 from controller.days.backtest_session import Foreknowledge, Session
+from controller.days.plant import Run
 from controller.horizon import PriceSlot
 from controller.planner.task import Departure
 

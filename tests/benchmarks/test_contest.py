@@ -8,7 +8,8 @@ import pytest
 
 from benchmarks.contest import Order, Ring, View, rescored, run_baseline
 from benchmarks.days import moving, whole
-from controller.days.backtest import Run, run_day, seconds
+from controller.days.backtest import run_day, seconds
+from controller.days.plant import Run
 from controller.days.traces import Day, read_days
 from controller.model import Prices
 from strategies.fixed import Fixed

@@ -4,12 +4,13 @@ import gzip
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks import goals, intervals, tables
+from benchmarks import frontier, goals, intervals, tables
 from benchmarks.entries import Row
 from benchmarks.frontier import interpolated
 from benchmarks.scores import Case, Scores, Summary
@@ -94,6 +95,27 @@ def test_the_frontier_is_read_between_its_points() -> None:
     found = interpolated(points, 1.0)
     assert found == {"ev_kwh": 40.0, "writes": 180.0, "starts": 2.0, "phase_changes": 1.0}
     assert interpolated(points, 1.6) is None
+
+
+def test_the_distance_from_the_frontier_has_an_interval_over_days() -> None:
+    """2 % more on each of four unlike days is 2 %, and sure; more on some, less on others is not."""
+
+    def lived(label: str, question: str, grid: Sequence[float], car: Sequence[float]) -> list[Row]:
+        found = []
+        for day, (grid_kwh, car_kwh) in enumerate(zip(grid, car, strict=True)):
+            scored = replace(result(label, f"d{day}", 20.0, 0.0, 100), import_ev_kwh=grid_kwh, ev_kwh=car_kwh)
+            found.append(Row(question, label, "1 s", 1.0, scored))
+        return found
+
+    peer = [40.0, 20.0, 30.0, 10.0]
+    sure = [1.02 * kwh for kwh in peer]
+    for ours, sides in ((sure, (1.99, 2.01)), ([44.0, 17.0, 33.0, 9.0], (-20.0, 11.0))):
+        parts = lived("evcc_30s", "main", [1.0] * 4, peer)
+        parts += lived("share 0.9", "share", [0.5] * 4, ours) + lived("share 0.5", "share", [1.5] * 4, ours)
+        (found,) = frontier.against_baselines(Scores(parts), "1 s")
+        assert found.more_pct is not None
+        assert sides[0] < found.more_pct.low <= found.more_pct.value <= found.more_pct.high < sides[1]
+        assert (found.more_pct.low > 0) is (ours is sure)
 
 
 def test_a_day_is_described_by_its_ramps() -> None:

@@ -182,18 +182,21 @@ async def test_h11_nothing_grows(tmp_path: Path, bound: Bound) -> None:
 # -- H14 -----------------------------------------------------------------------------------------------------
 
 
-async def test_h14_a_stop_leaves_the_charger_off(tmp_path: Path, bound: Bound) -> None:
-    """SIGTERM: the charger at the blind level, the process gone, all within 5 s, all on record."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_h14_a_stop_leaves_the_charger_off(
+    tmp_path: Path, bound: Bound, number: signal.Signals
+) -> None:
+    """systemd's stop, or a closed terminal: the charger at the blind level, the process gone, on record."""
     async with HostRig(tmp_path) as rig:
         await rig.charging()
         began = time.monotonic()
-        assert await rig.stop(signal.SIGTERM) == 0
+        assert await rig.stop(number) == 0
         took_s = time.monotonic() - began
         await rig.until(lambda: rig.box.frc == 1, 3, "off at exit")
         await rig.until(lambda: rig.systemd.count("STOPPING=1") == 1, 3, "systemd is told")
         assert rig.rows("SELECT kind FROM events ORDER BY id DESC LIMIT 1") == [("stop",)]
         assert rig.rows("SELECT outcome FROM intents ORDER BY id DESC LIMIT 1") == [("accepted",)]
-    bound("H14", "SIGTERM to the end, the charger off", 5.0 + SLACK_S, took_s, "s")
+    bound("H14", f"{number.name} to the end, the charger off", 5.0 + SLACK_S, took_s, "s")
 
 
 @pytest.mark.slow

@@ -289,6 +289,24 @@ async def test_a_plan_older_than_half_an_hour_is_none() -> None:
     assert house.planning.needs(house.now_s)
 
 
+async def test_the_ceiling_holds_without_a_plan() -> None:
+    """Before the first plan, and after the last: 40 ct are above 35, so 2 ct above the feed-in price."""
+    house = House(prices=lambda a, b: [PriceSlot(a, b, 40.0, 8.0)], ceiling_ct=35.0)
+    assert house.value_ct is None
+    house.see()
+    assert house.value_ct == 10.0
+    await house.after(0)
+    house.clock.advance(1801.0)
+    assert house.value_ct == 10.0
+    for unbounded in ({}, {"ceiling_ct": 40.0}):
+        cheap = House(prices=lambda a, b: [PriceSlot(a, b, 40.0, 8.0)], **unbounded)
+        cheap.see()
+        assert cheap.value_ct is None
+    nowhere = House(prices=lambda a, b: [], ceiling_ct=31.0)  # the fixed price stands in: 32 ct, feed-in 8
+    nowhere.see()
+    assert nowhere.value_ct == 10.0
+
+
 async def test_it_plans_anew_when_something_changed_and_not_else() -> None:
     """A slot's end, new prices, another number of phases; a minute lies between two plans."""
     house = House()

@@ -141,6 +141,10 @@ class PlannedHouse(RuleBasedStateMachine):
         world, worth = self.world, snap.worth
         if worth is None:
             return
+        if worth.reason == "the grid is dearer than the ceiling":
+            assert world.wants.ceiling_ct is not None
+            assert snap.prices.import_ct_per_kwh > world.wants.ceiling_ct
+            return
         assert world.planned_s is not None
         assert world.now_s - world.planned_s <= 1800, "a plan older than half an hour counts"
         assert isfinite(worth.value_ct_per_kwh)
@@ -174,16 +178,19 @@ class PlannedHouse(RuleBasedStateMachine):
                 due = due or at_s - world.wall_s <= 1.1 * takes_s + 1500 + self.barred_s
         assert due, f"{reason}, long before there is need"
 
-    barred_s = 0.0
+    barred_s, plugged_s = 0.0, 0.0
 
     def ceiling_is_kept(self, decision: Decision, snap: SiteSnapshot) -> None:
         """Above the ceiling the grid is hardly bought, a departure apart."""
         ceiling_ct = self.world.wants.ceiling_ct
-        if ceiling_ct is None or snap.worth is None or snap.prices.import_ct_per_kwh <= ceiling_ct:
+        if ceiling_ct is None or snap.prices.import_ct_per_kwh <= ceiling_ct:
+            return
+        if self.world.now_s - self.plugged_s < 60:  # it has to be seen first
             return
         if any(need.need_wh > 0 for need in snap.needs) or not isinstance(decision.wish.target, Charge):
             return
         sun_ct = snap.prices.export_ct_per_kwh + 2.0
+        assert snap.worth is not None, "above the ceiling without knowing it"
         assert snap.worth.value_ct_per_kwh <= sun_ct + DEAD_BAND_CT, "bought above the ceiling"
 
     def departure_is_kept(self) -> None:
@@ -243,6 +250,7 @@ class PlannedHouse(RuleBasedStateMachine):
     def plug(self, soc_pct: float = 50.0) -> None:
         self.begun_pct, self.word = soc_pct, "lie"  # until it is seen, what was said counts for this one too
         self.world.box.room_wh = (100.0 - soc_pct) * WH_A_PCT  # type: ignore[attr-defined]
+        self.plugged_s = self.world.now_s
         self.world.plug()
         self.world.live(120)
         self.word = "none"

@@ -92,6 +92,19 @@ def test_ctrl_c_ends_the_demo(tmp_path: Path) -> None:
     assert (code, "Traceback" in said) == (130, False)
 
 
+def test_the_house_says_when_its_car_comes() -> None:
+    """Whoever waits for it knows for how long."""
+    command = [*AMPILOT, "house", "--modbus-port", "0", "--http-port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(4)]
+    finally:
+        process.kill()
+        process.communicate()
+    assert said[3].startswith("car      comes at 07:30, leaves at 20:00; in the house it is 07:00")
+
+
 def test_a_terminal_without_the_euro_sees_all_the_rest(tmp_path: Path) -> None:
     """An old locale costs a sign or two, never the answer."""
     env = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

@@ -300,6 +300,16 @@ def test_what_really_happened_comes_from_the_ledger(tmp_path: Path) -> None:
     assert really.bill_ct == pytest.approx(1.5 * 11.5 * 32 - 2.0 * 12 * 8)
 
 
+def test_a_car_that_is_still_there_was_there_until_now(tmp_path: Path) -> None:
+    """The day goes on: five hours of readings, a car since the third of them, not the rest of the day."""
+    path = with_visit(fill(tmp_path / "l.db", hours=5), 3, None)
+    source = source_of(config_for(path), None, NOWHERE)
+    days = list(
+        replay(source, days_of(source, None, None), plan_of(source, ["off"], None, None), lambda share: None)
+    )
+    assert what_happened(source, days).connected_h == pytest.approx(2.0)
+
+
 def test_the_help_names_every_option_people_need() -> None:
     """`ampilot` knows the command, and its inner switch is not shown."""
     result = ampilot("replay", "--help")

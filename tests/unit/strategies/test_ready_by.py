@@ -445,6 +445,18 @@ def test_a_trial_goes_on_while_it_shows_a_little_and_ends_after_three_minutes() 
     assert not any(asked[18:])
 
 
+def test_a_trial_of_a_car_that_nobody_can_reach_goes_on_until_it_takes_something() -> None:
+    """The cloud is silent for an hour: the first that is seen of the car decides whether there is time."""
+    strategy, begin_s = ReadyBy(), 4 * HOUR_S - 85 * 60.0
+    memory = strategy.initial()
+    for second in range(0, 3600, 10):
+        wish, memory = strategy.decide(trial(begin_s + second, 0.0), memory)
+        assert wish.target == FULL
+        assert "tried" in wish.reason
+    wish, memory = strategy.decide(trial(begin_s + 3600, FULL_W, FULL, car_power_w=FULL_W), memory)
+    assert wish.target != FULL
+
+
 @pytest.mark.parametrize("proven_w", [None, FULL_W, 10_900.0])
 def test_who_is_known_is_not_tried(proven_w: float | None) -> None:
     """Named in the config, or seen to take all of it: nothing before the latest start."""
