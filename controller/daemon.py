@@ -156,6 +156,7 @@ def _put_together(
     announcer = _announcer(settings, loop, clock, held, secrets)
     ledger.listen(announcer.hear)
     for note in ledger.notes:
+        log.error("event=ledger %s", note)
         announcer.hear(Event("ledger", "error", note))
     choice, zone = settings.strategy, settings.site.timezone
     upkeep.describe_site(ledger, zone, settings.prices.prices(), choice.name, choice.options)

@@ -69,7 +69,10 @@ def read_days(path: Path) -> list[Day]:
     for line, day, second, pv_w, load_w in _rows(path):
         pv, load, seconds = days.setdefault(day, (_Column(), _Column(), []))
         if (day, second) <= newest:
-            raise ConfigError(f"{path}, line {line}: time does not increase. Remedy: sort the file by time.")
+            raise ConfigError(
+                f"{path}, line {line}: time does not increase. Remedy: sort the file by time; local times "
+                "need their offset, as in +02:00, or autumn repeats an hour"
+            )
         newest = (day, second)
         seconds.append(second)
         if pv_w is not None:

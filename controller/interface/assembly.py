@@ -54,9 +54,9 @@ class Interface:
             why = f"[interface] cannot listen at {server.host} port {server.port}: {error.strerror}"
             if why != self._refused:
                 self._refused = why
-                log.error("event=interface %s", why)
-                remedy = "Remedy: another port or host; it is tried again"
-                self._ledger.record_event("interface", "warning", f"{why}. {remedy}")
+                text = f"{why}. Remedy: another port or host; it is tried again"
+                log.error("event=interface %s", text)
+                self._ledger.record_event("interface", "warning", text)
             return
         self._refused = ""
         log.info("event=interface listening at %s port %d", server.host, server.port)
@@ -128,13 +128,13 @@ def status_of(
         "age_s": round(max(now_s - snap.now_s, 0.0), 1),
         "car_connected": snap.car_connected,
         "car": car or None if snap.car_connected else None,
-        "car_power_w": round(snap.car_power_w),
+        "car_power_w": round(snap.car_power_w) if heard else None,
         "offered_a": None if offer is None else amps(offer),
         "offered_phases": offer.phases if isinstance(offer, Charge) else None,
         "command": str(action.command) if isinstance(action, Send) else None,
         "reason": action.reason,
         "limited_by": decision.ceiling.source,
-        "grid_import_w": _whole(snap.grid_import_w),
+        "grid_import_w": _whole(snap.grid_import_w) if snap.grid_quality >= Quality.AGING else None,
         "surplus_w": _whole(snap.surplus_w),
         "meter": snap.grid_quality.name.lower(),
         "charger": snap.charger_quality.name.lower(),

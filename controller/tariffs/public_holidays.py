@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from controller.errors import ConfigError, TariffUnreachable
-from controller.tariffs.store import write_whole
+from controller.tariffs.store import make_folder, write_whole
 
 LONGEST_S = 120.0
 UNKNOWN = 3
@@ -77,7 +77,7 @@ class Holidays:
     def _write(self) -> None:
         years = {str(year): sorted(day.isoformat() for day in days) for year, days in self._years.items()}
         try:
-            self._file.parent.mkdir(mode=0o700, exist_ok=True)
+            make_folder(self._file.parent)
             write_whole(self._file, json.dumps({"of": self._place, "years": years}).encode())
         except OSError:
             return  # the next start works it out again

@@ -83,13 +83,17 @@ class PriceFile:
             "notes": stored.notes,
             "quotes": [[q.begin_s, q.end_s, *q.values()] for q in stored.quotes],
         }
-        folder = self.path.parent
-        if not folder.is_dir():
-            folder.mkdir(mode=0o700)
-            _give_to_owner(folder)
+        make_folder(self.path.parent)
         if raw:
             write_whole(self.path.with_suffix(".raw"), b"\n".join(raw)[:MOST_RAW_BYTES])
         write_whole(self.path, json.dumps(document, separators=(",", ":"), allow_nan=False).encode())
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of prices where there is none, the service's own whoever asks. Raises OSError."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o700)
+        _give_to_owner(folder)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -64,7 +64,8 @@ async def test_what_a_silent_charger_offers_is_not_claimed_to_be_known(tmp_path:
             while status["charger"] not in ("stale", "invalid"):
                 await asyncio.sleep(0.1)
                 status = (await client.get(f"http://127.0.0.1:{port}/api/status")).json()
-        assert (status["offered_a"], status["offered_phases"]) == (None, None)
+        known = ("offered_a", "offered_phases", "car_power_w", "grid_import_w", "surplus_w")
+        assert [status[name] for name in known] == [None] * 5
         assert rig.power_w > 1000
         said = await asyncio.to_thread(CliRunner().invoke, app, ["explain", "--config", str(rig.config)])
         assert "Offered: off, if it has arrived" in said.output

@@ -1,5 +1,6 @@
 """The section [tariff]: what it means, and what it says when it cannot mean anything."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -171,6 +172,16 @@ def test_a_country_nobody_knows(tmp_path: Path) -> None:
         said = problem(tmp_path, f"[tariff]\n{place}\n")
         assert "[tariff] country" in said
         assert "Remedy" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_what_root_writes_belongs_to_the_service(tmp_path: Path) -> None:
+    """`sudo ampilot plan` before the service made the folder of prices: the service can use it."""
+    os.chown(tmp_path, 1234, 1234)
+    file = tmp_path / "prices" / "holidays.json"
+    Holidays("DE", None, file).learn([2026])
+    for path in (file.parent, file):
+        assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
 
 
 def test_holidays_that_cannot_be_worked_out_do_not_stop_the_charging(

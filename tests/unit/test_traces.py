@@ -129,6 +129,7 @@ def test_what_a_spreadsheet_writes_is_read(tmp_path: Path, packed: bool) -> None
     ("rows", "named"),
     [
         ([f"{stamp(0)},1,2", f"{stamp(0)},1,2"], ["line 3", "does not increase", "sort"]),
+        (["2026-10-25T02:59:00,1,2", "2026-10-25T02:00:00,1,2"], ["line 3", "local times need their offset"]),
         ([f"{stamp(60)},1,2", f"{stamp(0)},1,2"], ["line 3", "sort"]),
         ([f"{stamp(86_400)},1,2", f"{stamp(0)},1,2"], ["line 3", "sort"]),  # days the wrong way round
         (["yesterday,1,2"], ["line 2", "yesterday"]),
