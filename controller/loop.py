@@ -240,13 +240,11 @@ class Loop:
             self._say_replaced(failed, stand_in)
 
     def _say_replaced(self, failed: str, stand_in: str) -> None:
-        text = (
-            f"strategy {failed} failed again and again; {stand_in} decides until the next start. "
-            f"Remedy: ampilot check --strategy {failed}"
-        )
+        what = f"strategy {failed} failed again and again; {stand_in} decides until the next start"
+        text = f"{what}. Remedy: ampilot check --strategy {failed}"
         self._ledger.record_event("strategy", "error", text)
         log.error("event=strategy_replaced %s", text)
-        self.latch("plugin", text)
+        self.latch("plugin", what)  # which says its own remedy
 
     async def stop(self) -> None:
         """Leave the charger at the blind level, best effort, then close everything."""

@@ -55,6 +55,7 @@ class Seen:
     grid_changed_s: float | None = None
     heartbeat_changed_s: float | None = None
     grid_invalid: bool = False
+    car_told_s: float | None = None
     strangers: int = 0
     misses: int = 0
 
@@ -131,8 +132,21 @@ class Senses:
         known = self._seen.charger
         if not known or status.data_s > known[-1].data_s:
             known.append(status)
+            self._follow_car_power(status)
         self.recovered("charger")
         self.recovered("token")
+
+    def _follow_car_power(self, status: ChargerStatus) -> None:
+        """Note since when the charger has not said what the car draws."""
+        if self._seen.car_told_s is None or snapshot.car_power_w(status) is not None:
+            self._seen.car_told_s = status.data_s
+            self.recovered("car_power")
+        elif status.data_s - self._seen.car_told_s >= snapshot.UNTOLD_S:
+            self.fault(
+                "car_power",
+                "the charger does not say what the car draws (nrg): it counts as a load of the house, so no "
+                "sun is seen for it. Remedy: restart the charger, or look for a new firmware",
+            )
 
     async def close(self) -> None:
         """Release the lines to all devices."""
@@ -162,6 +176,7 @@ class Senses:
             grid_changed_s=seen.grid_changed_s,
             heartbeat_changed_s=seen.heartbeat_changed_s,
             grid_invalid=seen.grid_invalid,
+            car_told_s=seen.car_told_s,
             dark=self._dark(),
             prices=prices,
             worth=worth,

@@ -78,15 +78,20 @@ class Writes:
             self._intents.close("applied" if shown else "not_applied", limits=True)
             self._limit = None
         if after.link.known and not before.link.known:
-            self._close_old(after)
+            self._close_old(before, after)
 
-    def _close_old(self, seen: LoopState) -> None:
-        """Close what an earlier run left open by what the first read shows; nothing is sent again."""
+    def _close_old(self, before: LoopState, seen: LoopState) -> None:
+        """Close what an earlier run left open by what the first read shows, if it is new enough to tell."""
         rows = self._intents.open()
         commands = [row for row in rows if not row[1].startswith(LIMIT_LABEL)]
         limits = [row for row in rows if row not in commands]
-        if commands:
-            applied = commands[-1][1] == str(seen.link.in_force)
+        waiting = before.link.pending
+        if commands and seen.link.pending is not None:
+            self._open = commands[-1][0]  # a later read will tell
+            rows = limits
+        elif commands:
+            applied = commands[-1][1] == str(seen.link.reported)
+            applied = applied if waiting is None else seen.link.shows(waiting)
             self._intents.close("applied" if applied else "not_applied")
         if limits:
             shown = limits[-1][1] == limit_label(seen.leash.limit_wh)

@@ -40,6 +40,12 @@ KINDS = {
         "Check the wiring of the meter and its profile; then: ampilot check",
         patience_s=600.0,
     ),
+    "car_power": Kind(
+        "what the car draws",
+        "The car counts as a load of the house, so it gets little sun; what is bought goes on.",
+        "Restart the charger, or look for a new firmware; then: ampilot check",
+        patience_s=600.0,
+    ),
     "pv": Kind("the meter of the sun", "Control goes on without it.", "ampilot check", "info", 1800.0),
     "battery": Kind(
         "the house battery",

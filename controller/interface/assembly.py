@@ -54,9 +54,9 @@ class Interface:
             why = f"[interface] cannot listen at {server.host} port {server.port}: {error.strerror}"
             if why != self._refused:
                 self._refused = why
-                log.error("event=interface %s", why)
-                remedy = "Remedy: another port or host; it is tried again"
-                self._ledger.record_event("interface", "warning", f"{why}. {remedy}")
+                text = f"{why}. Remedy: another port or host; it is tried again"
+                log.error("event=interface %s", text)
+                self._ledger.record_event("interface", "warning", text)
             return
         self._refused = ""
         log.info("event=interface listening at %s port %d", server.host, server.port)

@@ -26,12 +26,16 @@ Closed = Literal["applied", "not_applied", "superseded"]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A write on record: how long ago it left in s, whether for safety, its command, and the keys it set."""
+    """A write on record: how long ago it left in s, whether for safety, its command, and the keys it set.
+
+    `open`: no read has shown yet what became of it, and it was not refused.
+    """
 
     age_s: float
     safety: bool
     command: str
     keys: Mapping[str, Any]
+    open: bool = False
 
 
 class IntentStore:
@@ -100,13 +104,16 @@ class IntentStore:
         spends the budget rather than doubling it.
         """
         now_ms, now_s, since_row = self._ledger.now_ms(), float(self._clock.monotonic()), self._boot_row
-        sql = "SELECT id, wall_ms, mono_s, safety, command, keys FROM intents ORDER BY id DESC LIMIT ?"
+        sql = (
+            "SELECT id, wall_ms, mono_s, safety, command, keys, state = 'open' AND outcome <> 'refused' "
+            "FROM intents ORDER BY id DESC LIMIT ?"
+        )
         found = []
-        for row, at_ms, at_s, safety, command, keys in self._ledger.rows(sql, (MOST_WRITES,)):
+        for row, at_ms, at_s, safety, command, keys, waits in self._ledger.rows(sql, (MOST_WRITES,)):
             comparable = row > since_row and at_s <= now_s
             age_s = now_s - at_s if comparable else max(now_ms - at_ms, 0) / 1000
             if age_s < window_s:
-                found.append(Written(age_s, bool(safety), str(command), json.loads(keys)))
+                found.append(Written(age_s, bool(safety), str(command), json.loads(keys), bool(waits)))
         return found[::-1]
 
     def _first_of_boot(self) -> int:

@@ -69,7 +69,8 @@ def _begun(link: Link, status: ChargerStatus, now_s: float, limits: Limits) -> t
     notes: list[str] = []
     if restarted := rebooted(link, status):
         notes.append("the charger restarted")
-        link = replace(link, pending=None, unseen=None, phase_write_s=None, rebooted_s=now_s)
+        # A phase change is no more under way, but the pilot may be broken still: "no car" has to last.
+        link = replace(link, pending=None, unseen=None, rebooted_s=now_s)
     link, unplugged, plugged = cable(link, status, now_s, limits)
     if unplugged:
         notes.append("the car was unplugged")

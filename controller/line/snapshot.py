@@ -47,6 +47,9 @@ TELLING_REGISTERS = 6
 DOUBTFUL_READINGS = 3
 """One sum that is wrong may be two moments of a reading; three in a row are a fault."""
 
+UNTOLD_S = 120.0
+"""So long without a word of what a charging car draws, and it counts as a load of the house (chosen)."""
+
 PLAUSIBLE_VOLTAGE_V = (180.0, 270.0)
 """Outside of it the nominal voltage is the better guess for power per ampere."""
 
@@ -58,8 +61,9 @@ class Observations:
     `since_s` is when the previous decision was made, `started_s` when the loop began: a meter that never
     answered ages from there. `grid_changed_s` is when the meter's raw block last differed from the one
     before, `heartbeat_changed_s` the same of its own count of updates, `grid_invalid` whether its latest
-    answer could not be true, `worth` and `needs` what plan and departures say, `ledger_degraded` whether the
-    disk refuses what is written down, `dark` whether nothing here can feed in now.
+    answer could not be true, `car_told_s` of when the last report is that said what the car draws, `worth`
+    and `needs` what plan and departures say, `ledger_degraded` whether the disk refuses what is written down,
+    `dark` whether nothing here can feed in now.
     """
 
     now_s: float
@@ -72,6 +76,7 @@ class Observations:
     grid_changed_s: float | None = None
     heartbeat_changed_s: float | None = None
     grid_invalid: bool = False
+    car_told_s: float | None = None
     dark: bool = False
     prices: Prices = Prices()  # noqa: RUF009 - frozen
     worth: Worth | None = None
@@ -206,7 +211,8 @@ def _base_import_w(
 ) -> tuple[float | None, float | None]:
     """Return the grid import without the car, mean since the last decision and mean of its last seconds, W.
 
-    A house battery that discharges would otherwise look like sun: what it gives counts as import.
+    A house battery that discharges would otherwise look like sun: what it gives counts as import. A car whose
+    draw has long been a secret is a load of the house: nothing could be better than what is, for ever, else.
     """
     nothing = (None, None)
     if not seen.grid or not seen.charger:
@@ -220,6 +226,8 @@ def _base_import_w(
     until_s = last.data_s + 1.0 if moving else seen.now_s
     times = [status.data_s for status in seen.charger]
     powers = [car_power_w(status) for status in seen.charger]
+    if seen.car_told_s is not None and seen.now_s - seen.car_told_s >= UNTOLD_S:
+        powers = [power or 0.0 for power in powers]
     said = _said_anew(seen.grid)
     window = [reading for reading in said if seen.since_s < reading.taken_s <= until_s]
     if not window:  # nothing new that can be paired: the newest reading that can

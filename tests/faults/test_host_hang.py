@@ -129,6 +129,7 @@ async def test_h13_the_built_in_takes_over(tmp_path: Path, bound: Bound, mode: s
         kinds = [row[0] for row in rig.rows("SELECT kind FROM events WHERE severity = 'error'")]
         assert kinds.count("strategy") == 1
         assert rig.rows("SELECT kind FROM latches WHERE acked_ms IS NULL") == [("plugin",)]
+        assert all(line.count(b"Remedy") <= 1 for line in rig.output.splitlines())
         assert rig.process is not None
         assert rig.process.returncode is None
     promised_s = 3 * (0.2 + 0.5)

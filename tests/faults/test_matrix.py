@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROWS = {"M": 13, "C": 18, "V": 11, "L": 8, "H": 15}
+ROWS = {"M": 13, "C": 18, "V": 12, "L": 8, "H": 15}
 COLUMNS = 6
 
 

@@ -389,3 +389,24 @@ async def test_v11_a_full_car_costs_neither_raises_nor_the_budget(tmp_path: Path
         await life.run(3600)
         bound("V11", "a full car: commands in an hour", 3, len(life.sent) - count, "writes")
         assert not life.raises_since(count)
+
+
+@pytest.mark.parametrize("strategy", ["surplus", *more("timers", "tariff")])
+async def test_v12_a_car_whose_draw_is_a_secret_does_not_charge_on_in_the_dark(
+    tmp_path: Path, bound: Bound, monkeypatch: pytest.MonkeyPatch, strategy: str
+) -> None:
+    """Its reports never again have `nrg`, and the sun goes down: on 8 kW from the grid it must not stay."""
+    async with Life(tmp_path, strategy=strategy, sun_w=9000.0) as life:
+        await life.charging()
+        whole = type(life.box).status
+        monkeypatch.setattr(type(life.box), "status", lambda box: {**whole(box), "nrg": None})
+        await life.run(60)
+        life.house.shade = 0.0
+        off_s = await life.off(3600)
+        if strategy == "surplus":
+            bound("V12", "no draw told, no sun: until off", 1200, off_s, "s")
+        assert off_s <= 1200
+        assert any("what the car draws" in text for text in life.events("car_power"))
+        count = len(life.sent)
+        await life.run(3600)
+        assert not life.raises_since(count)

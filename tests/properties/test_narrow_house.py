@@ -14,13 +14,35 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from controller.line import gate, reconcile
 from controller.line.link import Link
-from controller.model import Charge, ChargerStatus, Decision, Force, GridReading, Off, Send, Settings, Worth
+from controller.model import (
+    Charge,
+    ChargerStatus,
+    Decision,
+    Force,
+    GridReading,
+    Off,
+    PhaseMode,
+    Send,
+    Settings,
+    Strategy,
+    Worth,
+)
 from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House, at_length
 from tests.properties.world import KINDS, TICK_S, VOLTAGE_V, Box, Kind, Sent, World, charging, command_off
 
 SETTLES_S = 30
 """A tick, the gap between two writes, the way to the box and a car that follows by 4 A a second; once more
 where a write for comfort had just left."""
+
+SECRETS = (
+    ("power_w", "current_a"),
+    ("current_a",),
+    ("session_wh",),
+    ("allowed",),
+    ("phase_mode",),
+    ("reboot_count", "uptime_ms"),
+)
+"""What a report may leave out from some day on: a key each, as the fields it fills."""
 
 NARROW_KINDS = KINDS | {"rounds_down": Kind(share=0.9), "two_phase_slow": Kind(phases=2, rises_s=10)}
 
@@ -105,8 +127,10 @@ class NarrowWorld(World):
         while self.news and self.news[0].data_s <= self.now_s - self.lag_s:
             told = self.news.popleft()
             if told.data_s > self.charger_ok_s or not self.reports:
-                self.reports.append(replace(told, received_s=self.now_s))
+                told = replace(told, received_s=self.now_s, **dict.fromkeys(self.unsaid))
+                self.reports.append(replace(told, can_switch_phases=told.phase_mode is not None))
                 self.charger_ok_s = told.data_s
+                self._hear_of_car(told)
 
     def _read_meter(self) -> None:
         if not (self.meter_frozen and self.grid):
@@ -140,8 +164,12 @@ class NarrowWorld(World):
                 self.overloads.append(f"L{phase + 1} at {self.now_s}: {import_a:.1f} A of {most_a}")
 
     def _send(self, decision: Decision, send: Send) -> None:
-        self.around.append(Around(self.box.plugged, *self.lasting_offer()))
-        super()._send(decision, send)
+        now = Around(self.box.plugged, *self.lasting_offer())
+        try:
+            super()._send(decision, send)
+        finally:  # who sends may die of it
+            if len(self.sent) > len(self.around):
+                self.around.append(now)
 
     def lasting_offer(self) -> tuple[int, int]:
         """Return what the box offers once all that is under way has arrived."""
@@ -201,7 +229,8 @@ class NarrowHouse(House):
             strict_export=strict,
         )
         self.name = self.names[pick % len(self.names)]
-        self.world = NarrowWorld(STRATEGIES[self.name](), self.limits, knows_phases=knows_phases)
+        self.world = self.world_of(STRATEGIES[self.name]())
+        self.world.knows_phases = knows_phases
         self.world.box.limit_a = 32
         self.world.box.kind = NARROW_KINDS[kind]
         self.world.box.breaks_pilot = pick % 2 == 1
@@ -210,6 +239,9 @@ class NarrowHouse(House):
         self.world.run(60)
         self.world.plug()
         self.world.run(400)
+
+    def world_of(self, strategy: Strategy) -> NarrowWorld:
+        return NarrowWorld(strategy, self.limits)
 
     def morning(self) -> None:
         """Leave the other house's morning out."""
@@ -240,6 +272,12 @@ class NarrowHouse(House):
         self.world.box.idles = False
         self.world.run(20)
 
+    @rule(secret=st.sampled_from(SECRETS), seconds=st.integers(10, 300))
+    def keeps_a_secret(self, secret: tuple[str, ...], seconds: int) -> None:
+        """A new firmware: a key is in no report any more."""
+        self.world.unsaid = self.world.unsaid | frozenset(secret)
+        self.world.run(seconds)
+
     @rule(lag_s=st.integers(0, 38), seconds=st.integers(10, 100))
     def news_is_old(self, lag_s: int, seconds: int) -> None:
         self.world.lag_s = lag_s
@@ -260,10 +298,10 @@ class NarrowHouse(House):
     def steady(self, sun_kw: float) -> None:
         """Liveness: no limit in the way, nothing broken: it charges."""
         world = self.world
-        world.lag_s, world.box.idles, world.box.limit_a = 0, False, 32
+        world.lag_s, world.box.idles, world.box.limit_a, world.unsaid = 0, False, 32, frozenset()
         if not self.willing(sun_kw):
             return
-        if world.box.asleep or world.box.kind.min_a > self.limits.max_current_a:
+        if world.box.asleep or world.box.kind.min_a > self.limits.max_current_a or world.box.kind.share > 1:
             return
         world.run(900 + 300 + 180 + 700)
         for _ in range(4):
@@ -289,6 +327,9 @@ class NarrowHouse(House):
     def keeps_its_times(self, index: int) -> None:
         if not self.world.around[index].plugged:
             return  # whatever is sent to a box without a car switches nothing
+        box, knew_s = self.world.box, self.world.plugged_s + 45
+        # Parking may cross a car that comes: it changes phases before anybody knew of that car.
+        box.changes_s = [at_s for at_s in box.changes_s if at_s > knew_s]
         super().keeps_its_times(index)
         sent = self.world.sent[index]
         if command_off(sent.send) and sent.send.safety and sent.decision.ceiling.reduce_to_a >= 6:
@@ -328,6 +369,41 @@ class NarrowHouse(House):
 NarrowHouse.TestCase.settings = House.TestCase.settings
 TestNarrowHouse = NarrowHouse.TestCase
 TestLongNarrowHouse = at_length(NarrowHouse)
+
+
+class NarrowCommuter(NarrowHouse):
+    """Somebody who leaves at a time lives in the narrow house; the charger's news stays as old as it is."""
+
+    names = ("ready_by",)
+
+    @precondition(lambda self: True)
+    @rule(sun_kw=st.floats(0, 4), minutes=st.integers(60, 120), share=st.floats(0.1, 0.95))
+    def leaves_at(self, sun_kw: float, minutes: int, share: float) -> None:
+        """Liveness: the car has at its departure what one phase alone can bring here."""
+        world, limits = self.world, self.limits
+        world.box.idles, world.box.limit_a, world.unsaid = False, 32, frozenset()
+        if not self.willing(sun_kw) or world.state.latched:
+            return
+        kind, fuse_a = world.box.kind, (limits.fuse_a or 0.0) - limits.fuse_margin_a - 2.0
+        most_a = min(limits.max_current_a, limits.unbalance_limit_a, fuse_a, kind.max_a)
+        if world.box.asleep or kind.share > 1 or max(kind.min_a, limits.min_current_a) > most_a:
+            return
+        if not world.knows_phases:
+            return  # three phases' load counts on one
+        certain_wh = most_a * kind.share * VOLTAGE_V * (minutes - 40) / 60
+        world.needs_wh = world.box.session_wh + share * certain_wh
+        world.leaves_s = world.now_s + minutes * 60
+        world.run(minutes * 60)
+        if world.state.latched:
+            return
+        assert world.box.session_wh >= world.needs_wh, "the departure was missed"
+        event("ready by its departure")
+        world.leaves_s = None
+
+
+NarrowCommuter.TestCase.settings = House.TestCase.settings
+TestNarrowCommuter = NarrowCommuter.TestCase
+TestLongNarrowCommuter = at_length(NarrowCommuter)
 
 
 def at_full_power(kind: str = "ideal", most_a: int = 16, lag_s: int = 0) -> NarrowWorld:
@@ -392,3 +468,17 @@ def test_a_start_that_is_seen_late_has_not_lost_its_current() -> None:
     assert not notes
     # Of the start nothing but the current is missing now: it is not started once more.
     assert gate.settings_for(Charge(9, 1), link).keys() == {"amp": 9}
+
+
+def test_a_restart_of_the_charger_in_a_phase_change_is_no_car_that_leaves() -> None:
+    """It says "no car" with its pilot broken, and has just restarted: nothing is parked and changed back."""
+    status = Box(amp=6, frc=2, psm=1, plugged=True, drawn_a=6.0).status(100.0)
+    link, _ = reconcile.observe(Link(), status, 100.0, LIMITS)
+    change = Settings(6, phase_mode=PhaseMode.THREE)
+    link = reconcile.sent(link, Charge(6, 3), change, 110.0, raising=True)
+    gone = Box(amp=6, frc=2, psm=2, rbc=2, boot_s=112.0).status(125.0)
+    link, notes = reconcile.observe(link, gone, 125.0, LIMITS)
+    assert link.connected
+    assert notes == ("the charger restarted",)
+    later = Box(amp=6, frc=0, psm=2, rbc=2, boot_s=112.0).status(155.0)
+    assert not reconcile.observe(link, later, 155.0, LIMITS)[0].connected

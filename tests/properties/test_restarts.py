@@ -32,6 +32,10 @@ class KeptWorld(World):
 
     def __init__(self, strategy: Strategy, limits: Limits, path: Path) -> None:
         super().__init__(strategy, limits)
+        self.keep(path)
+
+    def keep(self, path: Path) -> None:
+        """Keep what is sent and learned in this file, and begin with what it has."""
         self.path, self.clock = path, SimClock(datetime(2026, 6, 21, 9, tzinfo=UTC), self.now_s)
         self.begin()
 
@@ -77,6 +81,8 @@ class KeptWorld(World):
     def _tick(self) -> None:
         before = self.state
         super()._tick()
+        if before.link.pending is not None and self.state.link.pending is None:
+            self.intents.close("applied")
         self.kept.keep_latched(before, self.state)
         self.kept.keep(before, self.state, self.now_s)
 

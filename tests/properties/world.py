@@ -214,6 +214,7 @@ class World:
         self.reports: deque[ChargerStatus] = deque(maxlen=4)
         self.started_s = self.last_tick_s = self.now_s
         self.changed_s: float | None = None
+        self.car_told_s: float | None = None
         self.under_way: list[tuple[float, Keys]] = []
         self.foreign = False
         self.meter_ok_s = self.charger_ok_s = self.now_s
@@ -246,6 +247,13 @@ class World:
         told = self.box.status(self.now_s)
         self.reports.append(replace(told, **dict.fromkeys(self.unsaid)))
         self.charger_ok_s = self.now_s
+        self._hear_of_car(self.reports[-1])
+
+    def _hear_of_car(self, told: ChargerStatus) -> None:
+        """Note when the car's power was last told; of a car that waits nothing has to be."""
+        silent = told.power_w is None and told.current_a is None and told.car is CarState.CHARGING
+        if self.car_told_s is None or not silent:
+            self.car_told_s = told.data_s
 
     def _read_meter(self) -> None:
         if self.meter_frozen and self.grid:
@@ -273,6 +281,7 @@ class World:
             worth=self.worth,
             needs=self.needs,
             ledger_degraded=self.disk_ill,
+            car_told_s=self.car_told_s,
         )
         snap = snapshot.build(seen, self.limits, self.state.link.last_write_s)
         self.state, decision = pipeline.step(self.state, snap, self.strategy, self.limits)

@@ -91,6 +91,16 @@ async def test_x1_x9_only_the_token_opens_and_it_shows_nowhere(tmp_path: Path) -
     assert "000001" not in str(texts)  # the serial number of the charger
 
 
+async def test_a_port_that_is_taken_is_said_with_what_to_do(tmp_path: Path) -> None:
+    """Another program was first: control goes on, and the log has the remedy."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        async with HostRig(tmp_path, more=interface(port, None)) as rig:
+            await rig.until(lambda: rig.said(f"cannot listen at 127.0.0.1 port {port}"), 30, "it is said")
+            await rig.until(lambda: rig.said("Remedy: another port or host; it is tried again"), 5, "and why")
+            await rig.charging()
+
+
 @pytest.mark.parametrize("fault", ["others", "link", "short", "missing"])
 async def test_x3_a_token_of_the_interface_that_is_not_private_ends_the_start(
     tmp_path: Path, fault: str

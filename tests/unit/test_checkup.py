@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from controller import checkup
 from controller.checkup import check_site, check_strategy, describe, describe_charger
 from controller.model import (
     BatteryReading,
@@ -350,6 +351,24 @@ async def test_an_unknown_strategy_is_one_failure_among_the_rest(tmp_path: Path,
     assert await check_site(config(tmp_path, house, strategy="magic"), said) == 1
     assert "magic" in said.bad[0]
     assert len(said.good) == 4
+
+
+def test_a_strategy_that_always_fails_is_told_in_a_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first snapshots by number and the rest by count, not a screen of the same."""
+
+    class Failing:
+        def initial(self) -> None:
+            return None
+
+        def decide(self, snap: object, memory: object) -> None:
+            raise ValueError("x")
+
+    monkeypatch.setattr(checkup, "load_strategy", lambda name, options: Failing())
+    said = Said()
+    found = check_strategy("mine", said)
+    assert found > 20
+    assert said.bad[0] == "snapshot 0: raised ValueError: x"
+    assert said.bad[5:] == [f"and {found - 5} more"]
 
 
 def test_the_conformance_suite_says_what_it_found() -> None:

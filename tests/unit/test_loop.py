@@ -459,6 +459,77 @@ async def test_a_restart_knows_what_may_still_arrive(rig: Rig) -> None:
     assert restored_link(intents, now_s, changed).phase_write_s == now_s - 119
 
 
+async def test_a_start_that_was_asked_for_again_began_with_the_last_try(rig: Rig) -> None:
+    """The first was lost: after a restart, too, the least time on is counted from when it came about."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    start = Settings(6, Force.ON).keys()
+    for command, keys, wait_s in (
+        ("6 A x1", start, 20.0),
+        ("6 A x1", start, 40.0),
+        ("9 A x1", {"amp": 9}, 5.0),
+    ):
+        intents.record(command, keys, safety=False, reason="sun")
+        rig.clock.advance(wait_s)
+    now_s = float(rig.clock.monotonic())
+    assert restored(intents, now_s, Limits()).on_since_s == now_s - 45.0
+
+
+@pytest.mark.parametrize(
+    ("commands", "outcome", "closed", "raising"),
+    [
+        (["6 A x1", "16 A x3", "10 A x3"], "accepted", False, False),
+        (["6 A x1", "16 A x3"], "pending", False, True),
+        (["16 A x3", "off"], "unknown", False, False),
+        (["10 A x3"], "accepted", False, False),  # lowers, for nothing is started by it
+        (["16 A x3", "off"], "refused", False, None),
+        (["16 A x3", "off"], "accepted", True, None),
+    ],
+)
+async def test_a_restart_believes_in_the_last_write_until_a_read_tells(
+    rig: Rig, commands: list[str], outcome: str, closed: bool, raising: bool | None
+) -> None:
+    """As the run before it would have; what was refused or seen is over."""
+    intents = IntentStore(rig.ledger, rig.clock)
+    for command in commands:
+        keys = {"frc": 1} if command == "off" else {"amp": int(command.split()[0])}
+        intent = intents.record(command, keys, safety=False, reason="sun")
+        rig.clock.advance(7.0)
+    intents.answered(intent, outcome, "")
+    if closed:
+        intents.close("applied")
+    pending = restored_link(intents, float(rig.clock.monotonic()), GateState()).pending
+    assert (pending is None) is (raising is None)
+    if pending is not None:
+        assert str(pending.command) == commands[-1]
+        assert pending.settings.keys() == keys
+        assert (pending.raising, pending.sent_s) == (raising, float(rig.clock.monotonic()) - 7.0)
+
+
+async def test_a_write_of_an_earlier_run_is_closed_by_a_read_that_can_tell(rig: Rig) -> None:
+    """It arrives after a restart and its first read, which alone would have said that it did not."""
+    rig.plug()
+    await rig.run(20)
+    rig.charger.lose = True
+    rig.strategy.target = Charge(6, 1)
+    await rig.run(10)
+    rig.loop = Loop(
+        Devices(rig.meter, rig.charger),
+        rig.strategy,
+        Limits(),
+        prices=Prices,
+        ledger=rig.ledger,
+        clock=rig.clock,
+        notifier=Notifier(None),
+    )
+    await rig.run(10)
+    assert rig.rows("SELECT state FROM intents") == [("open",)]
+    rig.house.box.frc = 2
+    await rig.run(10)
+    assert rig.rows("SELECT state FROM intents") == [("applied",)]
+    assert len(rig.charger.sent) == 1
+    assert not rig.loop.state.link.yielded
+
+
 async def test_the_second_fence_has_the_last_word(tmp_path: Path) -> None:
     """Limits that call a 30 s old meter fresh: the guard refuses a raise, once, loudly; a stop passes."""
     rig = Rig(tmp_path, None, Limits(meter_fresh_s=60.0, meter_stale_s=90.0))

@@ -228,13 +228,15 @@ def test_an_old_status_changes_only_the_belief_in_an_open_write() -> None:
 
 
 def test_a_restart_voids_a_phase_switch_and_is_remembered() -> None:
-    """The contactor is as the restart left it: "no car" is believed at once again."""
+    """Nothing is waited for, but the pilot may be broken still: "no car" is believed once it has lasted."""
     link = wrote(105.0, (Charge(10, 3), Settings(phase_mode=PhaseMode.THREE)))
     assert link.phase_write_s == 105.0
     link, notes = see(link, 110.0, reboot_count=4)
     assert notes == ("the charger restarted",)
-    assert (link.phase_write_s, link.rebooted_s, link.unseen) == (None, 110.0, None)
-    assert not see(link, 111.0, reboot_count=4, car=CarState.IDLE)[0].connected
+    assert (link.pending, link.rebooted_s, link.unseen) == (None, 110.0, None)
+    link = see(link, 111.0, reboot_count=4, car=CarState.IDLE)[0]
+    assert link.connected
+    assert not see(link, 136.0, reboot_count=4, car=CarState.IDLE)[0].connected
 
 
 def test_an_unplug_ends_what_was_on_its_way() -> None:
