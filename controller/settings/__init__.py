@@ -14,7 +14,7 @@ from controller.settings.interface import InterfaceSettings
 from controller.settings.notify import NotifySettings
 from controller.settings.plan import DepartureSettings, PlanSettings
 from controller.settings.safety import GateSettings, SiteSettings, TimingSettings
-from controller.settings.section import Section, is_safe_url
+from controller.settings.section import Section, checked_host, is_safe_url
 from controller.settings.tariffs import TariffSettings
 
 
@@ -80,6 +80,13 @@ class MeterSettings(Section):
     )
     max_power_w: float = Field(60_000.0, gt=0, le=1e6, description="readings beyond are implausible")
 
+    @field_validator("host")
+    @classmethod
+    def _plain_host(cls, value: str | None) -> str | None:
+        if value is not None and value.count(":") == 1 and "/" not in value:
+            raise ValueError("accepted: the address alone; the port is an option of its own")
+        return checked_host(value)
+
     @model_validator(mode="after")
     def _reachable(self) -> "MeterSettings":
         if self.transport == "rtu" and self.device is None:
@@ -116,6 +123,11 @@ class ChargerSettings(Section):
         if not re.fullmatch(r"[0-9]{1,6}", value):
             raise ValueError("accepted: up to six digits as printed on the box, in quotes")
         return value.zfill(6)
+
+    @field_validator("host")
+    @classmethod
+    def _plain_host(cls, value: str | None) -> str | None:
+        return checked_host(value)
 
     @field_validator("base_url")
     @classmethod

@@ -13,6 +13,13 @@ class Section(BaseModel):
     )
 
 
+def checked_host(value: str | None) -> str | None:
+    """Return a host as it is. Raises ValueError for a web address, a path, a login, a blank."""
+    if value is not None and not re.fullmatch(r"[^\s/@]+", value):
+        raise ValueError("accepted: a name or an address such as 192.168.1.20, without http:// and path")
+    return value
+
+
 def is_safe_url(value: str) -> bool:
     """Return whether a secret may travel to this address: encrypted, or without leaving this machine."""
     return (

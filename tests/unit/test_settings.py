@@ -88,6 +88,14 @@ def test_what_is_said_of_a_whole_table_is_the_advice(tmp_path: Path, change: str
         (GOOD + '[site]\ntimezone = "Mars/Base"\n', ["[site] timezone", "Mars/Base", "IANA"]),
         (GOOD + "[site]\nblind_a = 10\n", ["[site]", "worst_house_a"]),
         (GOOD + "[timing]\nmeter_fresh_s = 21\n", ["[timing] meter_fresh_s", "20"]),  # the guard's own age
+        (GOOD.replace("192.0.2.1", "http://192.0.2.1"), ["[grid] host", "without http://"]),
+        (GOOD.replace("192.0.2.1", "192.0.2.1:502"), ["[grid] host", "the port is an option of its own"]),
+        (GOOD.replace("192.0.2.1", "192.0.2.1 "), ["[grid] host", "a name or an address"]),
+        (GOOD + 'transport = "local"\nhost = "http://192.0.2.2"\n', ["[charger] host", "without http://"]),
+        (
+            GOOD + 'transport = "local"\nhost = "me:pw@192.0.2.2"\n',
+            ["[charger] host", "a name or an address"],
+        ),
         (GOOD + "[timing]\nmeter_poll_s = 15.0\n", ["[timing]", "poll_s below fresh_s"]),
         (GOOD + "[timing]\ncharger_poll_s = 40.0\n", ["[timing]", "poll_s below fresh_s"]),
         (GOOD + "[site]\nfuse_a = 7.5\n", ["fuse_a less fuse_margin_a leaves 5.5 A", "could ever charge"]),

@@ -15,9 +15,10 @@ from controller.model import (
     Prices,
     Quality,
     SiteSnapshot,
+    Wish,
     Worth,
 )
-from strategies.ready_by import ReadyBy
+from strategies.ready_by import ReadyBy, spared, sparing
 from strategies.surplus import Surplus
 from strategies.tariff import Tariff
 
@@ -462,3 +463,85 @@ def test_who_is_known_is_not_tried(proven_w: float | None) -> None:
     """Named in the config, or seen to take all of it: nothing before the latest start."""
     wish, _ = ReadyBy().decide(trial(4 * HOUR_S - 60 * 60.0, proven_w), ReadyBy().initial())
     assert wish.target == Off()
+
+
+# -- commands kept for the end -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("left_today", "needs", "only_stop"),
+    [
+        (4, (Need(23 * HOUR_S, 500.0),), True),
+        (0, (Need(23 * HOUR_S, 500.0),), True),
+        (5, (Need(23 * HOUR_S, 500.0),), False),
+        (None, (Need(23 * HOUR_S, 500.0),), False),
+        (4, (Need(23 * HOUR_S, 0.0), Need(100 + 24 * HOUR_S, 500.0)), False),
+        (4, (Need(99 + 24 * HOUR_S, 500.0),), True),
+        (4, (), False),
+    ],
+)
+def test_the_last_four_commands_of_a_day_are_the_departures(
+    left_today: int | None, needs: tuple[Need, ...], only_stop: bool
+) -> None:
+    """A need within 24 hours keeps four, as far as they are known; one that is met or farther keeps none."""
+    snap = at(100.0, needs=needs, admissible=Admissible(writes_left_today=left_today, max_current_a=13))
+    kept = spared(snap)
+    assert kept.admissible.only_stop is only_stop
+    assert dataclasses.replace(kept, admissible=snap.admissible) == snap
+    assert dataclasses.replace(kept.admissible, only_stop=False) == snap.admissible
+
+
+def test_sun_does_not_use_up_the_commands_of_the_day() -> None:
+    """7 kW from the first minute, a departure at night: five commands left start it, four do not."""
+    for left, starts in ((5, True), (4, False)):
+        allowed = Admissible(writes_left_today=left)
+        ended = settled(ReadyBy(), surplus_w=7_000.0, needs=(Need(9 * HOUR_S, 2_000.0),), admissible=allowed)
+        assert isinstance(ended, Charge) is starts
+
+
+@pytest.mark.parametrize(
+    ("left", "before_min", "command", "moves"),
+    [(3, 30.0, LEAST, False), (4, 30.0, LEAST, True), (None, 30.0, LEAST, True), (3, 45.0, LEAST, True)],
+)
+def test_the_last_three_of_a_quarter_of_an_hour_too(
+    left: int | None, before_min: float, command: Command, moves: bool
+) -> None:
+    """1.9 kWh take 11 min; 20 min before that is the last of them, the sun is not followed with three."""
+    snap = at(
+        0.0,
+        7_000.0,
+        command,
+        needs=(Need(before_min * 60, 1_900.0),),
+        admissible=Admissible(writes_left=left),
+    )
+    wish = sparing(snap, Wish(Charge(10, 3), "more sun", {"why": "sun"}))
+    assert wish.target == (Charge(10, 3) if moves else command)
+    assert wish.facts == {"why": "sun"}
+    assert sparing(snap, Wish(command, "as it is")).reason == "as it is"
+
+
+# -- what it remembers -------------------------------------------------------------------------------------
+
+
+def test_the_past_of_the_engine_goes_on_through_all_of_it() -> None:
+    """Waking, full power, a trial and the time after: the engine has seen the same as if nothing had been."""
+    cases = {
+        "nothing": at(100.0, 3_000.0),
+        "awake": at(100.0, 3_000.0, needs=(Need(100 + 1_500.0, 3_570.0),)),
+        "full power": at(100.0, 3_000.0, needs=(Need(100 + 1_200.0, 3_570.0),)),
+        "trial": at(100.0, 3_000.0, needs=(Need(100 + 1_500.0, 3_570.0),), car=CarTraits(proven_w=0.0)),
+    }
+    _, begun = ReadyBy().decide(at(90.0, 3_000.0), ReadyBy().initial())
+    _, alone = Surplus(solar_share=0.5).decide(cases["nothing"], begun.past)
+    for name, snap in cases.items():
+        _, memory = ReadyBy().decide(snap, begun)
+        assert memory.past == alone, name
+        assert memory.past is not None
+
+
+def test_full_power_that_has_begun_remembers_since_when_the_car_is_called() -> None:
+    """Called at 50 s, all of it from 100 s on: a car that sleeps is known to have slept for so long."""
+    _, memory = ReadyBy().decide(
+        at(100.0, needs=(Need(1_300.0, 3_570.0),)), dataclasses.replace(ReadyBy().initial(), called_s=50.0)
+    )
+    assert (memory.urgent_at_s, memory.called_s) == (1_300.0, 50.0)
