@@ -100,7 +100,9 @@ def admit(
             return Hold(
                 f"{top.reduce_source}; the last write is less than {limits.write_gap_s:.0f} s old", gap_s
             )
-        return _patiently(link, _reduction(link, present, wish, top), now_s)
+        stays = stop_in_s(state, link, snap, limits) > 0
+        wished_a = amps(present) if link.yielded or (stays and wish.target == Off()) else amps(wish.target)
+        return _patiently(link, _reduction(link, present, wished_a, top), now_s)
     if link.too_much and link.connected:
         reason = "the start arrived without its current: more is offered than was decided"
         if gap_s is not None and now_s < gap_s:
@@ -119,9 +121,9 @@ def admit(
     return _comfort(state, link, snap, wish, top, limits)
 
 
-def _reduction(link: Link, present: Charge, wish: Wish, top: Ceiling) -> Send:
-    """Return the safety reduction; a wish that is lower still saves a second write."""
-    to_a = min(top.reduce_to_a, amps(wish.target), link.least_a)
+def _reduction(link: Link, present: Charge, wished_a: int, top: Ceiling) -> Send:
+    """Return the safety reduction; a wish that may go lower still saves a second write."""
+    to_a = min(top.reduce_to_a, wished_a, link.least_a)
     command: Command = Charge(to_a, present.phases) if to_a >= MIN_CURRENT_A else Off()
     return Send(command, settings_for(command, link), True, top.reduce_source)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from controller.line.link import Link
 from controller.line.pending import Knobs, Pending
 from controller.line.phases import PhaseHistory
 from controller.model import (
+    CarTraits,
     Ceiling,
     Charge,
     ChargerStatus,
@@ -227,9 +229,16 @@ def test_an_overload_waits_for_nothing_else() -> None:
     spent = GateState(on_since_s=NOON_S - 1, own_start=True, comfort_writes_s=(NOON_S - 10,) * 9)
     sent = at(NOON_S, Charge(16, 3), state=spent, top=over, yielded=True, phase_write_s=NOON_S - 10)
     assert sent == Send(Charge(7, 1), Settings(current_a=7), True, "overload of L1")
-    lower = at(NOON_S, Off(), state=spent, top=over)
+    lower = at(NOON_S, Off(), state=replace(spent, on_since_s=NOON_S - 400), top=over)
     assert isinstance(lower, Send)
     assert lower.command == Off()  # the wish was lower still: one write instead of two
+
+
+@pytest.mark.parametrize("wish", [Off(), Charge(6, 1)])
+def test_what_somebody_set_is_lowered_by_what_safety_asks_for_and_no_more(wish: Command) -> None:
+    """Their 10 A are 3 A too much; that the strategy wants less still is not for it to say."""
+    sent = at(NOON_S, wish, top=Ceiling(0, 0, 7, "", "overload of L1"), yielded=True)
+    assert sent == Send(Charge(7, 1), Settings(current_a=7), True, "overload of L1")
 
 
 @pytest.mark.parametrize("meter", [Quality.AGING, Quality.STALE, Quality.INVALID])
@@ -475,6 +484,28 @@ def test_a_start_that_never_arrived_has_not_ended_the_pause() -> None:
     tried = GateState(on_since_s=100.0, off_since_s=50.0, own_start=True)
     lost = Link(Off(), 1, connected=True, pending=waiting(Charge(6, 1), failed=True))
     assert follow(tried, lost, lost, 130.0).off_since_s == 50.0
+
+
+@pytest.mark.parametrize(
+    ("on_s", "survives", "to"),
+    [
+        (100.0, None, Charge(8, 1)),  # the least time on is not over
+        (400.0, False, Charge(8, 1)),  # it would not come back
+        (400.0, None, Off()),
+    ],
+)
+def test_where_less_is_enough_for_safety_a_stop_for_comfort_keeps_its_rules(
+    on_s: float, survives: bool | None, to: Command
+) -> None:
+    """Two amperes too much, and no sun: lowered for the fuse, and stopped only where it might be anyway."""
+    state = GateState(on_since_s=NOON_S - on_s, own_start=True)
+    link = Link(CHARGING, 1, Knobs(10, Force.ON, PhaseMode.ONE), NOON_S - 1, connected=True)
+    car = CarTraits(survives_pauses=survives)
+    seen = SiteSnapshot(NOON_S, 10.0, Quality.FRESH, Quality.FRESH, car=car, car_power_w=2300.0)
+    top = Ceiling(16, 16, 8, "fuse of L1", "overload of L1")
+    action = admit(state, link, seen, Wish(Off(), "no sun"), top, LIMITS)
+    assert isinstance(action, Send)
+    assert (action.command, action.safety) == (to, True)
 
 
 @pytest.mark.parametrize(("idle_s", "unanswered"), [(119.9, False), (120.0, True)])
