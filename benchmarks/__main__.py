@@ -59,7 +59,7 @@ def _run(
         from benchmarks.cache import Cache
         from benchmarks.entries import SCALES
     except ImportError as error:
-        raise ConfigError(f"the benchmark needs {error.name}. Remedy: pip install 'ampilot[bench]'") from None
+        raise ConfigError(f"the benchmark needs {error.name}. Remedy: make bench, from this folder") from None
     began_s = time.monotonic()
     days = split.load(folder, which)
     if quick:
