@@ -356,8 +356,10 @@ class NarrowHouse(House):
             return
         index = self.world.sent.index(sent)
         before = self.world.around[index]
-        more = command.current_a > before.lasting_a or command.phases > before.lasting_phases
-        if not more or not sent.send.settings.keys():
+        keys = sent.send.settings.keys()
+        # Where no report says how many phases are set, a command may name more than it asks for.
+        wider = keys.get("psm") == 2 and before.lasting_phases == 1
+        if not keys or not (wider or command.current_a > before.lasting_a):
             return
         event("raise")
         assert sent.meter_age_s <= 15, "raised on an old meter reading"
