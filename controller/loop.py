@@ -143,6 +143,7 @@ class Loop:
             self._clock.wall(),
             None if status is None else status.session_wh,
             neutral=status is not None and status.force is Force.NEUTRAL,
+            data_s=None if status is None else status.data_s,
         )
 
     async def _send(self, action: Send, before: pipeline.LoopState, snap: SiteSnapshot) -> None:

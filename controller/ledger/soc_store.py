@@ -35,6 +35,7 @@ class CarSoc:
         self._ledger, self._cars = ledger, tuple(cars)
         self._plug = self._saved = of_record(ledger.load_state(PLUG_IN))
         self._now_ms = self._saved_ms = 0
+        self._data_s: float | None = None
 
     def observe(
         self,
@@ -45,14 +46,20 @@ class CarSoc:
         session_wh: float | None = None,
         *,
         neutral: bool = False,
+        data_s: float | None = None,
     ) -> None:
         """Take in one look at the charger: its lifetime counter, whether a car is there, and which.
 
         `connected` is None while the charger was not read yet; the name is the config's, empty for none.
-        `session_wh` and `neutral` tell of a car that left and one that came unseen.
+        `session_wh` and `neutral` tell of a car that left and one that came unseen. `data_s` says when the
+        report is from: one that was taken in before counts nothing, or what flows until the next would look
+        like a jump.
         """
         if connected is None:
             return
+        if data_s is not None and data_s == self._data_s:
+            counter_wh = session_wh = None
+        self._data_s = data_s
         self._now_ms = now_ms = _ms(at)
         before = self._plug
         plug = followed(before, connected, car_name, counter_wh, now_ms, session_wh, neutral=neutral)

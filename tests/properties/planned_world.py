@@ -272,7 +272,7 @@ class PlannedWorld(World):
         if status is not None and link.known and (cars.session.connected or not link.connected):
             neutral, name = status.force is Force.NEUTRAL, cars.traits.name
             told = (status.energy_wh, link.connected, name, self.clock.wall(), status.session_wh)
-            self.soc.observe(*told, neutral=neutral)
+            self.soc.observe(*told, neutral=neutral, data_s=status.data_s)
 
     def say(self, soc_pct: float) -> None:
         """Let a program push how full the car is."""

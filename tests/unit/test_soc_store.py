@@ -55,6 +55,18 @@ def reports(path: Path) -> list[tuple[object, ...]]:
         return db.execute("SELECT car, soc_pct, source, counter_wh FROM soc_reports ORDER BY id").fetchall()
 
 
+def test_what_flows_while_the_cloud_is_silent_is_counted(run: Callable[[], CarSoc], path: Path) -> None:
+    """The old report is looked at for an hour and a half; then the box has counted 9 kWh more."""
+    store = run()
+    store.observe(1000.0, True, "Zoe", at(0), 0.0, data_s=5.0)
+    tell_by_hand(path, "Zoe", 40.0, at(1))
+    for minute in range(1, 91):
+        store.observe(1000.0, True, "Zoe", at(minute), 0.0, data_s=5.0)
+    assert pct(store) == pytest.approx(40.0)
+    store.observe(10_000.0, True, "Zoe", at(91), 9000.0, data_s=5465.0)
+    assert pct(store) == pytest.approx(40.0 + 9.0 * 0.9 / 50.0 * 100)
+
+
 def test_what_is_said_beside_it_is_taken_up_with_the_counter(run: Callable[[], CarSoc], path: Path) -> None:
     """Another connection writes, the next look knows it; the row then says where the counter stood."""
     store = run()
