@@ -332,7 +332,8 @@ class NarrowHouse(House):
         box.changes_s = [at_s for at_s in box.changes_s if at_s > knew_s]
         super().keeps_its_times(index)
         sent = self.world.sent[index]
-        if command_off(sent.send) and sent.send.safety and sent.decision.ceiling.reduce_to_a >= 6:
+        less = sent.decision.ceiling.reduce_to_a >= 6 and sent.before_a > 0  # 0: a stop is asked for again
+        if command_off(sent.send) and sent.send.safety and less:
             # Safety asks for less, not for a stop. A start that nobody has seen yet may be taken back.
             read_s = sent.at_s - sent.charger_age_s
             starts = [item for item in earlier_starts(self.world, index) if item.at_s < read_s]
