@@ -166,7 +166,7 @@ def _still_s(seen: Observations, latest: GridReading, status: ChargerStatus | No
     still_s = 0.0
     if latest.heartbeat and seen.heartbeat_changed_s is not None:
         still_s = latest.taken_s - seen.heartbeat_changed_s
-    drawing = status is not None and (car_power_w(status) or 0.0) > 0.0
+    drawing = status is not None and car_power_w(status) != 0.0  # None: it may, and nobody says
     telling = len(latest.fingerprint) >= 2 * TELLING_REGISTERS
     if drawing and telling and seen.grid_changed_s is not None:
         still_s = max(still_s, latest.taken_s - seen.grid_changed_s)

@@ -185,7 +185,7 @@ class PlannedHouse(RuleBasedStateMachine):
         ceiling_ct = self.world.wants.ceiling_ct
         if ceiling_ct is None or snap.prices.import_ct_per_kwh <= ceiling_ct:
             return
-        if self.world.now_s - self.plugged_s < 60:  # it has to be seen first
+        if self.world.now_s - max(self.plugged_s, self.world.started_s) < 60:  # it has to be seen first
             return
         if any(need.need_wh > 0 for need in snap.needs) or not isinstance(decision.wish.target, Charge):
             return

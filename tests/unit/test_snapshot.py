@@ -125,10 +125,11 @@ def test_the_ladder_is_the_sites_own() -> None:
         (600.0, 2000.0, Quality.STALE),
         (600.0, 0.0, Quality.FRESH),  # nothing draws: a house may be that quiet
         (60.0, 1.0, Quality.STALE),
+        (60.0, None, Quality.STALE),  # it may draw, and the charger does not say
     ],
 )
 def test_a_meter_whose_digits_stand_still_while_a_car_draws_is_frozen(
-    still_s: float, watts: float, quality: Quality
+    still_s: float, watts: float | None, quality: Quality
 ) -> None:
     """The raw block has not changed for a minute of answers: the device hangs."""
     told = GridReading(999.0, 100.0, fingerprint=bytes(12))
