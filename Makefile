@@ -20,7 +20,7 @@ test: $(STAMP)  ## the default run, about three minutes on two cores
 	$(PYTEST) -m "not slow"
 
 test-slow: $(STAMP)  ## what the default run leaves out: real timings, long lives, the installation
-	AMPILOT_EXAMPLES=40 $(PYTEST_SLOW) -m slow
+	AMPILOT_EXAMPLES=$${AMPILOT_EXAMPLES:-40} $(PYTEST_SLOW) -m slow
 
 test-all: test test-slow
 
