@@ -111,7 +111,7 @@ def _untried(snap: SiteSnapshot) -> bool:
 
 def tried(snap: SiteSnapshot, need: Need, wish: Wish) -> Wish:
     """Return the largest set-point there is, to see what the car takes of it."""
-    reason = f"{need.need_wh / 1000:.1f} kWh are missing: it is tried what this car takes"
+    reason = f"{_missing(need)}: it is tried what this car takes"
     return Wish(fullest(snap), reason, wish.facts)
 
 
@@ -185,9 +185,7 @@ def awake(snap: SiteSnapshot, need: Need, wish: Wish, called_s: float) -> Wish:
     on = isinstance(wish.target, Charge) and wish.target.phases == phases
     if on and wish.facts.get("next") != str(Off()):
         return wish
-    reason = (
-        f"{need.need_wh / 1000:.1f} kWh are missing, in minutes all that is allowed: the car is to be awake"
-    )
+    reason = f"{_missing(need)}, in minutes all that is allowed: the car is to be awake"
     if on:  # it would be stopped next, and is not
         return Wish(wish.target, reason, wish.facts)
     return Wish(Charge(snap.admissible.min_current_a, phases), reason, wish.facts)
@@ -197,6 +195,10 @@ def full_power(snap: SiteSnapshot, need: Need, wish: Wish) -> Wish:
     """Return the largest set-point there is, with the reason; `wish` is what the engine had said."""
     charging = isinstance(snap.in_force, Charge)
     left_h = max(need.at_s - snap.now_s, 0.0) / 3600
-    reason = f"{need.need_wh / 1000:.1f} kWh are missing with {left_h:.1f} h left: "
+    reason = f"{_missing(need)} with {left_h:.1f} h left: "
     reason += f"{'all' if charging else 'from now on all'} that is allowed until the departure"
     return Wish(fullest(snap), reason, wish.facts)
+
+
+def _missing(need: Need) -> str:
+    return f"{need.need_wh / 1000:.1f} kWh are missing"

@@ -1,32 +1,12 @@
 """Is there time? Every number by hand: 16 A on three phases at 230 V, of which 97 % count, are 10 708.8 W."""
 
-import dataclasses
-
 import pytest
 
-from controller.model import Admissible, CarTraits, Charge, Command, Need, Off, Prices, Quality, SiteSnapshot
+from controller.model import CarTraits, Charge, Need, Off, Prices, SiteSnapshot
 from strategies.in_time import best_phases, fullest, in_time_after, late, most_wh
 from strategies.ready_by import ReadyBy, full_power
 from strategies.surplus import Surplus
-
-FULL = Charge(16, 3)
-NOW_S = 5000.0
-
-
-def at(command: Command = FULL, *needs: Need, car: CarTraits = CarTraits(), **other: object) -> SiteSnapshot:  # noqa: B008
-    """Return a snapshot with a car on the cable; words of `Admissible` go there."""
-    fields = {field.name for field in dataclasses.fields(Admissible)}
-    allowed = Admissible(**{key: value for key, value in other.items() if key in fields})  # type: ignore[arg-type]
-    values: dict[str, object] = {
-        "car_connected": True,
-        "in_force": command,
-        "phases_set": command.phases if isinstance(command, Charge) else 3,
-        "needs": needs,
-        "car": car,
-        "admissible": allowed,
-        **{key: value for key, value in other.items() if key not in fields},
-    }
-    return dataclasses.replace(SiteSnapshot(NOW_S, 10.0, Quality.FRESH, Quality.FRESH), **values)  # type: ignore[arg-type]
+from tests.unit.leaving_soon import FULL, NOW_S, at
 
 
 @pytest.mark.parametrize(

@@ -5,29 +5,15 @@ import dataclasses
 import pytest
 
 from controller.errors import StrategyError
-from controller.model import Admissible, CarTraits, Charge, Command, Need, Off, Quality, SiteSnapshot, Wish
+from controller.model import CarTraits, Charge, Command, Need, Off, SiteSnapshot, Wish
 from strategies.economics import Economics
 from strategies.ready_by import ReadyBy, Standing, awake, kept, on_trial, overdue, tried
+from tests.unit.leaving_soon import FULL, NOW_S, at
 
-FULL, LEAST = Charge(16, 3), Charge(6, 3)
+LEAST = Charge(6, 3)
 PRICES = Economics(20.0, 32.0, 8.0)
 FACTS = {"next": "6 A x1"}
-NOW_S = 5000.0
 NEED = Need(NOW_S + 1_500.0, 2_510.0)
-
-
-def at(command: Command, *needs: Need, car: CarTraits = CarTraits(), **other: object) -> SiteSnapshot:  # noqa: B008
-    fields = {field.name for field in dataclasses.fields(Admissible)}
-    values: dict[str, object] = {
-        "car_connected": True,
-        "in_force": command,
-        "phases_set": command.phases if isinstance(command, Charge) else 3,
-        "needs": needs,
-        "car": car,
-        "admissible": Admissible(**{key: value for key, value in other.items() if key in fields}),  # type: ignore[arg-type]
-        **{key: value for key, value in other.items() if key not in fields},
-    }
-    return dataclasses.replace(SiteSnapshot(NOW_S, 10.0, Quality.FRESH, Quality.FRESH), **values)  # type: ignore[arg-type]
 
 
 # -- moves that would cost the departure ---------------------------------------------------------------------
