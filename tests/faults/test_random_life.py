@@ -150,7 +150,7 @@ async def lived(folder: Path, car: str, steps: list[Step], kind: type[Life] = Li
 def lives(examples: int) -> settings:
     """Return how many lives are drawn; one that fails replays from its blob."""
     return settings(
-        max_examples=examples * int(os.environ.get("AMPILOT_EXAMPLES", "60")) // 60,
+        max_examples=max(1, examples * int(os.environ.get("AMPILOT_EXAMPLES", "60")) // 60),
         deadline=None,
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
