@@ -337,7 +337,7 @@ class Admissible:
     only_stop: bool = False
     """The write budget has nothing left but what is kept for stops."""
     phase_changes_left: int | None = None
-    """How many there may be until the car is unplugged, None: no end."""
+    """How many are left of the day's, None: no end."""
     phase_change_holds_s: float = 0.0
     """How long a change of phases made now bars the next one."""
     stop_holds_s: float = 0.0
@@ -429,6 +429,11 @@ class SiteSnapshot:
     def surplus_w(self) -> float | None:
         """Return the power the car could take without import, negative when the house imports by itself."""
         return None if self.base_import_w is None else -self.base_import_w
+
+    def phases_within(self, wait_s: float) -> tuple[int, ...]:
+        """Return the phase counts that can be had within `wait_s` s: all, or what is set until a change may be."""
+        now = self.admissible
+        return (self.phases_set,) if now.phase_change_in_s > wait_s else now.phase_options
 
 
 @dataclass(frozen=True, slots=True)

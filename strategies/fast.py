@@ -21,8 +21,6 @@ class Fast:
         """Return the largest set-point, or off without a car."""
         if not snap.car_connected:
             return Wish(Off(), "no car is connected"), memory
-        options = snap.admissible.phase_options
-        if snap.admissible.phase_change_in_s > 0 and snap.phases_set in options:
-            options = (snap.phases_set,)  # start on what is set rather than wait for more
-        target = Charge(snap.admissible.max_current_a, max(options))
+        # On what is set rather than waiting for more.
+        target = Charge(snap.admissible.max_current_a, max(snap.phases_within(0.0)))
         return Wish(target, f"fast: {target} is the most that is allowed"), memory

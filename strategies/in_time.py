@@ -73,10 +73,9 @@ def _most_after_wh(snap: SiteSnapshot, target: Command, left_s: float) -> float:
 
 def best_phases(snap: SiteSnapshot) -> int:
     """Return the phases that bring most, or those set where they cannot be changed now."""
-    now, options = snap.admissible, snap.admissible.phase_options
-    if now.phase_change_in_s > 0 and snap.phases_set in options:
-        return snap.phases_set  # charge on what is set rather than wait for more
-    return max(options, key=lambda p: snap.car.draw_w(Charge(now.max_current_a, p), snap.voltage_v))
+    most_a = snap.admissible.max_current_a
+    # On what is set rather than waiting for more.
+    return max(snap.phases_within(0.0), key=lambda p: snap.car.draw_w(Charge(most_a, p), snap.voltage_v))
 
 
 def fullest(snap: SiteSnapshot) -> Charge:

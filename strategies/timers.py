@@ -2,7 +2,8 @@
 
 The rules are those evcc documents for its PV mode: start at the least current after a surplus for the whole
 start delay, track by whole amperes rounded down, change phases when the other number fits, stop after a
-deficit at the least current for the whole stop delay. One sample that disagrees starts a delay anew.
+deficit at the least current for the whole stop delay. One sample that disagrees starts a delay anew. While
+the phase changes of the day are used up it does all that on the phases there are.
 """
 
 from dataclasses import dataclass, replace
@@ -58,7 +59,7 @@ class Timers:
         return self._charging(snap, snap.in_force, surplus_w, memory)
 
     def _idle(self, snap: SiteSnapshot, surplus_w: float, memory: Waiting) -> tuple[Wish, Waiting]:
-        options = snap.admissible.phase_options
+        options = _phase_options(snap)
         least = Charge(snap.admissible.min_current_a, min(options))
         if surplus_w < least.power_w(snap.voltage_v):
             return Wish(Off(), f"surplus {surplus_w:.0f} W is too little for {least}"), Waiting()
@@ -85,7 +86,7 @@ class Timers:
             current_a = int(surplus_w // (phases * snap.voltage_v))
             tracked = Charge(min(max(current_a, low), high), phases)
             memory = replace(memory, tracked_s=snap.now_s)
-        deficit = surplus_w < Charge(low, min(snap.admissible.phase_options)).power_w(snap.voltage_v)
+        deficit = surplus_w < Charge(low, min(_phase_options(snap))).power_w(snap.voltage_v)
         if not deficit:
             return Wish(tracked, f"surplus {surplus_w:.0f} W"), replace(memory, switch_since_s=None)
         since_s = snap.now_s if memory.switch_since_s is None else memory.switch_since_s
@@ -102,7 +103,7 @@ class Timers:
         three_w = Charge(snap.admissible.min_current_a, 3).power_w(snap.voltage_v)
         up = present.phases == 1 and surplus_w >= three_w and surplus_w > self._most_one_phase_w(snap)
         down = present.phases == 3 and surplus_w < three_w
-        if snap.admissible.phase_options != (1, 3) or not (up or down):
+        if _phase_options(snap) != (1, 3) or not (up or down):
             return present.phases, replace(memory, phases_since_s=None)
         since_s = snap.now_s if memory.phases_since_s is None else memory.phases_since_s
         if snap.now_s - since_s >= (self.up_delay_s if up else self.down_delay_s):
@@ -112,3 +113,8 @@ class Timers:
     @staticmethod
     def _most_one_phase_w(snap: SiteSnapshot) -> float:
         return Charge(snap.admissible.max_current_a, 1).power_w(snap.voltage_v)
+
+
+def _phase_options(snap: SiteSnapshot) -> tuple[int, ...]:
+    """Return the phases to choose from: the last change is waited for, not the next day."""
+    return snap.phases_within(snap.admissible.phase_change_holds_s)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import random
 import shutil
 import signal
@@ -21,7 +22,9 @@ from tests.faults.rig import raised
 from tests.faults.test_full_disk import AT_ONCE
 
 Bound = Callable[[str, str, float, float, str], None]
-KILLS, RIGS = 200, 8
+RIGS = 8
+KILLS = min(5 * int(os.environ.get("AMPILOT_EXAMPLES", "40")), 200)
+"""In all, fewer where fewer examples are asked for."""
 TABLES = ("intents", "decisions", "events", "sessions")
 
 
@@ -175,7 +178,7 @@ async def test_h4_killed_three_times(tmp_path: Path, bound: Bound) -> None:
 @pytest.mark.parametrize("number", range(RIGS))
 async def test_h4_two_hundred_kills(tmp_path: Path, bound: Bound, number: int) -> None:
     """The same 200 times, on eight rigs."""
-    count = KILLS // RIGS
+    count = max(KILLS // RIGS, 1)
     life = await kills(tmp_path, count, random.SystemRandom().randrange(2**32))
     faults = len(life.lost) + len(life.doubled()) + len(life.unread)
     bound("H4", f"{count} kills: rows lost, commands doubled, raised unread", 0, faults, "in all")

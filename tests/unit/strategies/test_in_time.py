@@ -97,7 +97,6 @@ def test_the_phases_that_bring_most() -> None:
     assert best_phases(at(Charge(6, 1))) == 3
     assert best_phases(at(Charge(6, 3), car=CarTraits(phases_used=1))) == 1
     assert best_phases(at(Charge(6, 1), phase_change_in_s=0.5)) == 1
-    assert best_phases(at(Charge(6, 1), phase_options=(3,), phase_change_in_s=5.0)) == 3
     assert best_phases(at(Charge(6, 3), car=CarTraits(phases_used=2))) == 3
     assert fullest(at(Charge(6, 1), max_current_a=13)) == Charge(13, 3)
 
