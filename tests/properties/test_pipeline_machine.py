@@ -359,8 +359,11 @@ class House(RuleBasedStateMachine):
             event(f"strategy {self.name}, charged: {charged}")
 
 
+ORDINARY = 25
+"""Lives of a machine in the default run."""
+
 House.TestCase.settings = settings(
-    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", "25")),
+    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", ORDINARY)),
     stateful_step_count=12,
     deadline=None,
     # Shrinking runs hours of simulated life again and again; a long example still replays from its blob.
@@ -373,11 +376,12 @@ TestHouse = House.TestCase
 
 
 def at_length(machine: type[RuleBasedStateMachine]) -> type[TestCase]:
-    """Return the test of a machine once more, for the long run: with more examples."""
+    """Return the test of a machine once more, for the long run: with more examples, or skipped if it has not."""
     case = type(f"Long{machine.__name__}", (machine,), {}).TestCase
     examples = int(os.environ.get("AMPILOT_EXAMPLES", "60"))
     case.settings = settings(machine.TestCase.settings, max_examples=examples)
-    return pytest.mark.slow(case)
+    no_more = pytest.mark.skipif(examples <= ORDINARY, reason="the default run lives as many")
+    return pytest.mark.slow(no_more(case))
 
 
 TestLongHouse = at_length(House)
