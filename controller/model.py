@@ -431,7 +431,7 @@ class SiteSnapshot:
         return None if self.base_import_w is None else -self.base_import_w
 
     def phases_within(self, wait_s: float) -> tuple[int, ...]:
-        """Return the phase counts that can be had within `wait_s` s: all, or what is set until a change may be."""
+        """Return the phase counts that can be had within `wait_s` s: all, or what is set."""
         now = self.admissible
         return (self.phases_set,) if now.phase_change_in_s > wait_s else now.phase_options
 

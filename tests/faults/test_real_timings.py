@@ -27,7 +27,7 @@ def resident_mb(pid: int) -> float:
 async def test_a_silent_meter_stops_the_car_within_82_s(tmp_path: Path) -> None:
     """Charging with default timings, the meter falls silent: off within 82 s; memory stays small."""
     rig = Rig(tmp_path, real_timings=True)
-    rig.box.frc = 1  # off already: a stop before the first sun is seen would cost the minimum off time of 300 s
+    rig.box.frc = 1  # a stop before the first sun is seen would cost the minimum off time of 300 s
     async with rig:
         await rig.until(lambda: rig.power_w > 1000 and rig.box.frc == 2, 60, "the car charges")
         assert rig.process is not None

@@ -363,7 +363,7 @@ ORDINARY = 25
 """Lives of a machine in the default run."""
 
 House.TestCase.settings = settings(
-    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", ORDINARY)),
+    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", str(ORDINARY))),
     stateful_step_count=12,
     deadline=None,
     # Shrinking runs hours of simulated life again and again; a long example still replays from its blob.
@@ -376,7 +376,7 @@ TestHouse = House.TestCase
 
 
 def at_length(machine: type[RuleBasedStateMachine]) -> type[TestCase]:
-    """Return the test of a machine once more, for the long run: with more examples, or skipped if it has not."""
+    """Return the test of a machine once more, for the long run: skipped if it has not more examples."""
     case = type(f"Long{machine.__name__}", (machine,), {}).TestCase
     examples = int(os.environ.get("AMPILOT_EXAMPLES", "60"))
     case.settings = settings(machine.TestCase.settings, max_examples=examples)
