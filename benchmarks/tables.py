@@ -7,6 +7,7 @@ from benchmarks.baselines import BASELINES, IN_THE_BOX
 from benchmarks.entries import MAIN_VALUE_CT, OURS, PRICES, VALUES_CT
 from benchmarks.goals import NAMES
 from benchmarks.intervals import Estimate
+from benchmarks.lifted import LIFTED
 from benchmarks.scores import Case, Scores, Summary
 from controller.days.backtest import BACKTEST_LIMITS, DayResult
 from controller.days.traces import Day
@@ -277,7 +278,7 @@ def others_table(scores: Scores, kind: str) -> list[str]:
 def limits_table(scores: Scores, kind: str) -> list[str]:
     """Return what the strategy would be without limits of the gate."""
     rows = []
-    for label in [OURS, *scores.labels("limits", kind)]:
+    for label in (OURS, *LIFTED):
         found = scores.summary(Case(label, kind))
         if found:
             name = f"`{OURS}`" if label == OURS else label

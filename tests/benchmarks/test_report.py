@@ -58,6 +58,15 @@ def test_means_and_pairs_are_sums_by_hand() -> None:
     assert -30 <= apart.low <= apart.high <= -27
 
 
+def test_the_table_of_limits_does_not_depend_on_who_was_ready_first() -> None:
+    """Two processes end in any order: the same scores are the same table."""
+    names = ("surplus", "no write budget", "no least times", "no phase limits", "none of them")
+    parts = [row for number, name in enumerate(names) for row in rows(name, [number, number])]
+    lines = tables.limits_table(Scores(parts), "1 s")
+    assert len(lines) == 2 + len(names)
+    assert tables.limits_table(Scores(parts[::-1]), "1 s") == lines
+
+
 def test_goals_say_by_how_much_they_are_missed() -> None:
     """20 of 50 ct is 0.40: reached at 0.45; 100 of 200 commands is 0.50: missed by 0.10."""
     parts = []
