@@ -8,6 +8,8 @@ WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 # The tests start some hundred processes: without kept bytecode each of them, and each worker, compiles all anew.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+# "slow and not long" leaves out what proves the same again with more of everything.
+SLOW ?= slow
 # Of the slow ones the longest begin first, and whoever is free takes the next.
 PYTEST_SLOW := $(BIN)/python -m pytest -q -n $(WORKERS) --dist load --maxschedchunk 1
 
@@ -20,7 +22,7 @@ test: $(STAMP)  ## the default run, about three minutes on two cores
 	$(PYTEST) -m "not slow"
 
 test-slow: $(STAMP)  ## what the default run leaves out: real timings, long lives, the installation
-	AMPILOT_EXAMPLES=$${AMPILOT_EXAMPLES:-40} $(PYTEST_SLOW) -m slow
+	AMPILOT_EXAMPLES=$${AMPILOT_EXAMPLES:-40} $(PYTEST_SLOW) -m "$(SLOW)"
 
 test-all: test test-slow
 

@@ -19,7 +19,7 @@ settings.load_profile("whatever the load")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Let the long run begin with what may take longest, so that nobody waits for it in the end."""
-    if config.option.markexpr == "slow":
+    if config.option.markexpr.startswith("slow"):
         items.sort(key=_most_s, reverse=True)
 
 

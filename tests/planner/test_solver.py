@@ -47,6 +47,7 @@ def test_random_tasks_are_a_cent_from_the_optimum_and_know_it(scenarios: int) ->
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_two_hundred_random_tasks() -> None:
     """With three scenarios of the sun."""

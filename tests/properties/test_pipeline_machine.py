@@ -365,11 +365,8 @@ class House(RuleBasedStateMachine):
             event(f"strategy {self.name}, charged: {charged}")
 
 
-ORDINARY = 25
-"""Lives of a machine in the default run."""
-
 House.TestCase.settings = settings(
-    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", str(ORDINARY))),
+    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", "25")),
     stateful_step_count=12,
     deadline=None,
     # Shrinking runs hours of simulated life again and again; a long example still replays from its blob.
@@ -382,12 +379,11 @@ TestHouse = House.TestCase
 
 
 def at_length(machine: type[RuleBasedStateMachine]) -> type[TestCase]:
-    """Return the test of a machine once more, for the long run: skipped if it has not more examples."""
+    """Return the test of a machine once more, for the long run: with more examples."""
     case = type(f"Long{machine.__name__}", (machine,), {}).TestCase
     examples = int(os.environ.get("AMPILOT_EXAMPLES", "60"))
     case.settings = settings(machine.TestCase.settings, max_examples=examples)
-    no_more = pytest.mark.skipif(examples <= ORDINARY, reason="the default run lives as many")
-    return pytest.mark.slow(no_more(case))
+    return pytest.mark.slow(pytest.mark.long(case))
 
 
 TestLongHouse = at_length(House)

@@ -398,7 +398,7 @@ SKIES = {
 
 PlannedHouse.TestCase.settings = settings(
     House.TestCase.settings,
-    max_examples=int(os.environ.get("AMPILOT_EXAMPLES", "6")),
+    max_examples=max(int(os.environ.get("AMPILOT_EXAMPLES", "25")) * 6 // 25, 6),
     stateful_step_count=8,
     # Days are dear, so few are lived: always the same ones, unless somebody searches.
     derandomize="AMPILOT_EXAMPLES" not in os.environ or settings.default.derandomize,

@@ -11,6 +11,7 @@ from tests.soak.world import Written, Year
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_few_days_of_faults(tmp_path: Path) -> None:
     """Sixteen days of June from a new seed: all promises hold, the car was charged, nothing grows.

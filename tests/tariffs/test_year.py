@@ -68,6 +68,7 @@ async def test_the_week_the_clocks_change(tmp_path: Path, change: date) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_a_year_of_hours(tmp_path: Path) -> None:
     """Every hour of 2024 has its price, tomorrow is known by 14:00, a few questions are asked a day."""
@@ -78,6 +79,7 @@ async def test_a_year_of_hours(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_half_a_year_of_quarters(tmp_path: Path) -> None:
     """The same with quarters, through both changes of the clocks."""

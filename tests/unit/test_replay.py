@@ -84,9 +84,9 @@ def test_prices_that_follow_the_day_make_the_bill_also_the_real_one(clear: Path,
     assert "where the tariff is not known" in result.stdout
 
 
-def test_a_strategy_that_follows_a_plan_is_said_to_be_replayed_without(clear: Path) -> None:
+def test_a_strategy_that_follows_a_plan_is_said_to_be_replayed_without(tmp_path: Path) -> None:
     """In the table's head and in the verdict of the night."""
-    config = with_tariff(clear, "ready_by")
+    config = with_tariff(fill(tmp_path / "l.db", hours=3), "ready_by")
     shown = ampilot("replay", "--config", config, "--from", BERLIN_DAY, "--to", BERLIN_DAY)
     assert "ready_by is replayed without its plan" in shown.stdout
     source = source_of(config, None, NOWHERE)
