@@ -90,8 +90,8 @@ class Writes:
             self._open = commands[-1][0]  # a later read will tell
             rows = limits
         elif commands:
-            applied = commands[-1][1] == str(seen.link.reported)
-            applied = applied if waiting is None else seen.link.shows(waiting)
+            asked = commands[-1][1]
+            applied = asked == str(seen.link.reported) if waiting is None else seen.link.shows(waiting)
             self._intents.close("applied" if applied else "not_applied")
         if limits:
             shown = limits[-1][1] == limit_label(seen.leash.limit_wh)

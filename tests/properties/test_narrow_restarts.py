@@ -1,7 +1,5 @@
 """The narrow house, its service killed now and then: what was under way is known again from the ledger."""
 
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from controller.limits import Limits
 from controller.model import Strategy
 from tests.properties.test_narrow_house import NARROW_KINDS, NarrowHouse, NarrowWorld
 from tests.properties.test_pipeline_machine import LIMITS, STRATEGIES, House, at_length
-from tests.properties.test_restarts import KeptWorld, Killed
+from tests.properties.test_restarts import KeptHouse, KeptWorld, Killed
 from tests.properties.world import TICK_S, charging
 
 
@@ -25,12 +23,10 @@ class NarrowKeptWorld(NarrowWorld, KeptWorld):
         self.keep(path)
 
 
-class NarrowRestarts(NarrowHouse):
+class NarrowRestarts(KeptHouse, NarrowHouse):
     """The narrow house whose service dies at the worst moments."""
 
-    def world_of(self, strategy: Strategy) -> NarrowWorld:
-        self.folder = Path(tempfile.mkdtemp(prefix="ampilot-"))
-        return NarrowKeptWorld(strategy, self.limits, self.folder / "ledger.db")
+    kind = NarrowKeptWorld
 
     @rule(seconds=st.integers(1, 60))
     def killed(self, seconds: int) -> None:
@@ -69,12 +65,6 @@ class NarrowRestarts(NarrowHouse):
         world.restart(seconds)
         world.load_a[phase] += more
         world.run(60)
-
-    def teardown(self) -> None:
-        super().teardown()
-        if hasattr(self, "world"):
-            self.world.ledger.close()
-            shutil.rmtree(self.folder)
 
 
 NarrowRestarts.TestCase.settings = House.TestCase.settings

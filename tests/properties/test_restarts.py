@@ -97,12 +97,24 @@ class KeptWorld(World):
         self.intents.answered(intent, "accepted", "")
 
 
-class RestartedHouse(House):
-    """The house of the pipeline's promises, its service killed now and then."""
+class KeptHouse(House):
+    """The house of the pipeline's promises, its ledger in a folder that goes when its life is over."""
+
+    kind: type[KeptWorld] = KeptWorld
 
     def world_of(self, strategy: Strategy) -> World:
         self.folder = Path(tempfile.mkdtemp(prefix="ampilot-"))
-        return KeptWorld(strategy, self.limits, self.folder / "ledger.db")
+        return self.kind(strategy, self.limits, self.folder / "ledger.db")
+
+    def teardown(self) -> None:
+        super().teardown()
+        if hasattr(self, "world"):
+            self.world.ledger.close()
+            shutil.rmtree(self.folder)
+
+
+class RestartedHouse(KeptHouse):
+    """That house, its service killed now and then."""
 
     @rule(seconds=st.integers(1, 400), unread_s=st.sampled_from([0, 0, 25, 100]))
     def killed(self, seconds: int, unread_s: int) -> None:
@@ -160,12 +172,6 @@ class RestartedHouse(House):
                 time.sleep(0.1)
         assert not world.disk_ill
         world.run(60)
-
-    def teardown(self) -> None:
-        super().teardown()
-        if hasattr(self, "world"):
-            self.world.ledger.close()
-            shutil.rmtree(self.folder)
 
 
 def bought(folder: Path, late_s: float) -> KeptWorld:
